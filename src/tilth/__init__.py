@@ -1,0 +1,1 @@
+"""Your models in, a whole backend out."""

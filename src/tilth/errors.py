@@ -1,0 +1,128 @@
+"""Every error Tilth raises on purpose, in one tree.
+
+    TilthError
+    ├── SetupError          a mistake in the developer's code or configuration: found before serving
+    ├── ProblemError        a request that cannot be answered: one RFC 9457 problem each
+    │   ├── BadRequest          400  malformed: unknown parameter, bad value, bad cursor
+    │   ├── Unauthenticated     401  no or bad credentials
+    │   ├── Forbidden           403  may see but not do
+    │   ├── NotFound            404  absent or hidden, indistinguishable
+    │   ├── NotAcceptable       406  no representation the client accepts
+    │   ├── PayloadTooLarge     413
+    │   ├── TooManyRequests     429
+    │   └── Unavailable         503  database down, busy or too slow: try again
+    └── CommandError        an expected failure of a command line call: one sentence, no traceback
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+class TilthError(Exception):
+    """Root of the tree: catch it to catch everything Tilth raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake in the developer's code or configuration.
+
+    code: stable, for suppression and docs, such as "schema.unknown_type".
+    subject: model and column, such as "Hero.age".
+    where: "file.py:12" when known.
+    """
+
+    code: str
+    subject: str
+    reason: str
+    remedy: str
+    level: str = "error"
+    where: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.level}[{self.code}] {self.subject}: {self.reason} {self.remedy}"
+
+
+class SetupError(TilthError):
+    """The application cannot be served as written. Carries every finding, not only the first."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = findings
+        super().__init__("\n".join(map(str, findings)))
+
+
+class CommandError(TilthError):
+    """An expected failure of a command: what happened, and in hint what to do."""
+
+    def __init__(self, message: str, hint: str | None = None, exit_code: int = 1) -> None:
+        self.message, self.hint, self.exit_code = message, hint, exit_code
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One invalid part of a request. pointer: "?sort" for a parameter, "/name" for a body member."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+@dataclass(slots=True)
+class ProblemError(TilthError):
+    """A request that cannot be answered; becomes application/problem+json (RFC 9457)."""
+
+    detail: str
+    code: str = ""
+    faults: Sequence[Fault] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal server error"
+    default_code: ClassVar[str] = "internal"
+
+    def __post_init__(self) -> None:
+        self.code = self.code or self.default_code
+        Exception.__init__(self, self.detail)
+
+
+class BadRequest(ProblemError):
+    status, title, default_code = 400, "Bad request", "bad_request"
+
+
+class Unauthenticated(ProblemError):
+    """Always answered with a WWW-Authenticate challenge (RFC 9110 section 11.6.1)."""
+
+    status, title, default_code = 401, "Authentication required", "unauthenticated"
+
+
+class Forbidden(ProblemError):
+    status, title, default_code = 403, "Forbidden", "forbidden"
+
+
+class NotFound(ProblemError):
+    status, title, default_code = 404, "Not found", "not_found"
+
+
+class NotAcceptable(ProblemError):
+    status, title, default_code = 406, "Not acceptable", "not_acceptable"
+
+
+class PayloadTooLarge(ProblemError):
+    status, title, default_code = 413, "Payload too large", "payload_too_large"
+
+
+class TooManyRequests(ProblemError):
+    status, title, default_code = 429, "Too many requests", "too_many_requests"
+
+
+class Unavailable(ProblemError):
+    """The database is down, busy or too slow; the same request may succeed later."""
+
+    status, title, default_code = 503, "Service unavailable", "unavailable"
+
+
+def bad_parameter(name: str, code: str, detail: str) -> BadRequest:
+    """A 400 that names one query parameter, such as `?sort`."""
+    return BadRequest(detail, faults=(Fault(f"?{name}", code, detail),), code=code)

@@ -1,0 +1,1 @@
+"""The pipeline every feature shares; works with no HTTP."""

@@ -1,0 +1,1 @@
+"""What will be done. Pure: nothing here waits or touches a database."""

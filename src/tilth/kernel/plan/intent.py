@@ -1,0 +1,37 @@
+"""What was asked: names and texts as the client sent them, nothing looked up yet."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Counting = Literal["none", "exact", "estimated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The row whose sub-collection is asked for: `/api/teams/1/heroes`."""
+
+    resource: str
+    key: tuple[str, ...]
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One read. key: the parts of the address of one row, or None for a collection.
+
+    lookups: (`age__gte`, `18`) pairs in the order sent. limit: None means the default, 0 no limit (export).
+    """
+
+    resource: str
+    key: tuple[str, ...] | None = None
+    parent: Parent | None = None
+    lookups: tuple[tuple[str, str], ...] = ()
+    filter: str | None = None
+    q: str | None = None
+    sort: tuple[str, ...] = ()
+    fields: tuple[str, ...] | None = None
+    expand: tuple[str, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    cursor: str | None = None
+    count: Counting = "none"

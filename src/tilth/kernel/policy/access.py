@@ -1,0 +1,29 @@
+"""A policy as it applies to one actor: which rows, which fields."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement
+
+from tilth.kernel.schema.resource import Field, Resource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Access:
+    """What one actor may read of one resource.
+
+    The same object for every actor whom the rules treat alike, so that statements can be shared;
+    what differs between such actors (me.id, me.tenant, me.roles) stays a parameter of the SQL.
+
+    rows: "all", "none", or "some": those where predicate is true (NULL is not true).
+    fields: name → the field, only those readable.
+    masked: name → SQL that is true on the rows where the field may be read.
+    """
+
+    resource: Resource
+    key: Hashable
+    rows: Literal["all", "some", "none"]
+    predicate: ColumnElement[bool] | None
+    fields: Mapping[str, Field]
+    masked: Mapping[str, ColumnElement[Any]]

@@ -1,0 +1,94 @@
+"""The records of the schema: a mapped model as the world sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Alias, ColumnElement, FromClause
+
+from tilth.kernel.schema.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """One value of a row.
+
+    expression: a column of the resource's tables, or SQL over them (column_property).
+    computed: the database makes the value; it is never written.
+    max_length: characters, or None.
+    """
+
+    name: str
+    expression: ColumnElement[Any]
+    kind: Kind
+    nullable: bool
+    computed: bool = False
+    has_default: bool = False
+    unique: bool = False
+    max_length: int | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Join:
+    """How rows of a relation's target are found.
+
+    on: over the resource's own tables and the placeholders.
+    remote: placeholder for each table of the target, so that a table joined to itself stays two tables.
+    secondary: the placeholder of the link table of a many-to-many relation, or None.
+    """
+
+    on: ColumnElement[bool]
+    remote: Mapping[FromClause, Alias]
+    secondary: Alias | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relation:
+    """A named way from one resource to another.
+
+    many: answers a list.
+    single_row: the target is found by its unique key, so a LEFT JOIN cannot multiply rows.
+    order: how the target's rows are ordered when many, over `join.remote`; the target's key breaks ties.
+    local: field names on this side that hold the target's key (to-one by foreign key), else empty.
+    """
+
+    name: str
+    target: str
+    many: bool
+    join: Join
+    single_row: bool = False
+    order: tuple[ColumnElement[Any], ...] = ()
+    local: tuple[str, ...] = ()
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource:
+    """One model as the world sees it.
+
+    name: in URLs, plural and hyphenated: "invoice-lines".
+    title: the class name: "InvoiceLine".
+    tables: the mapped tables, the most general first; several only for joined inheritance.
+    links: links[i] joins tables[i + 1].
+    criterion: which rows of the tables are this class (single-table inheritance), or None.
+    key: names of the fields that identify a row, in primary key order; empty for a view or a table
+        without a key, which can be listed but not addressed.
+    search: names of the fields that `q=` looks into.
+    """
+
+    name: str
+    title: str
+    model: type
+    tables: tuple[FromClause, ...]
+    fields: Mapping[str, Field]
+    relations: Mapping[str, Relation]
+    key: tuple[str, ...]
+    links: tuple[ColumnElement[bool], ...] = ()
+    criterion: ColumnElement[bool] | None = None
+    search: tuple[str, ...] = ()
+    description: str | None = None
+
+
+Schema = Mapping[str, Resource]
+"""Every resource by name; frozen when the application starts."""

@@ -1,0 +1,20 @@
+"""What came back from the store."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of one read, each a JSON-ready mapping in answer order.
+
+    keys: for each row the stored values of the sort keys, as a cursor carries them.
+    more: rows follow in the direction of reading. total: rows in all, when asked for.
+    found: the parent row of a sub-collection exists and may be read.
+    """
+
+    rows: list[dict[str, Any]]
+    keys: list[tuple[Any, ...]]
+    more: bool
+    total: int | None = None
+    found: bool = True

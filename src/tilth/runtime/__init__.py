@@ -1,0 +1,1 @@
+"""Machinery the features stand on."""

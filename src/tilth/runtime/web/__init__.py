@@ -1,0 +1,1 @@
+"""HTTP without any feature: errors, limits, who asks, the server."""

@@ -1,0 +1,1 @@
+"""Public tools for testing an application made with Tilth."""
