@@ -14,11 +14,17 @@ from tilth.kernel.schema.resource import Relation
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One field against a value. slot: index into ReadPlan.values; None when the lookup takes none."""
+    """One field against its values.
 
+    slots: indexes into ReadPlan.values; for "in" as many as the next power of two, the last value
+    repeated, so that lists of different lengths share statements; none for an empty list and isnull.
+    lookup: as in the URL, but "isnull" with false is "notnull".
+    """
+
+    access: Access
     field: str
     lookup: str
-    slot: int | None
+    slots: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement
 
 from tilth.kernel.schema.resource import Field, Resource
 
+Rows = Literal["all", "some", "none"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Access:
@@ -23,7 +25,7 @@ class Access:
 
     resource: Resource
     key: Hashable
-    rows: Literal["all", "some", "none"]
+    rows: Rows
     predicate: ColumnElement[bool] | None
     fields: Mapping[str, Field]
     masked: Mapping[str, ColumnElement[Any]]

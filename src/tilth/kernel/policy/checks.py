@@ -1,0 +1,97 @@
+"""What is wrong with a policy, found before serving."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from sqlalchemy import ColumnElement, literal, select
+from sqlalchemy.sql import visitors
+
+from tilth.errors import Finding
+from tilth.kernel.policy.policy import Action, Policy
+from tilth.kernel.policy.rulebook import owners_bound
+from tilth.kernel.policy.rules import Owner
+from tilth.kernel.schema.resource import Resource
+from tilth.kit.text import suggest
+
+
+def policy_findings(
+    resource: Resource, policy: Policy | None, where: str | None = None
+) -> Iterator[Finding]:
+    """Every mistake in one policy. where: the expose call, "file.py:12"."""
+    if policy is None:
+        yield Finding(
+            "policy.missing",
+            resource.title,
+            "is exposed without a policy, and what is not allowed is denied.",
+            f"Say who may: expose({resource.title}, Policy(read=public)).",
+            where=where,
+        )
+        return
+    for code, subject, reason, remedy in _mistakes(resource, policy):
+        yield Finding(code, f"{resource.title}.{subject}", reason, remedy, where=where)
+
+
+Mistake = tuple[str, str, str, str]
+
+
+def _mistakes(resource: Resource, policy: Policy) -> Iterator[Mistake]:
+    for option in ("hidden", "read_only", "write_once", "fields", "preset"):
+        for name in getattr(policy, option):
+            yield from _unknown_field(resource, option, name)
+    for name in resource.key:
+        if name in policy.hidden or name in policy.fields:
+            yield (
+                "policy.hidden_key",
+                name,
+                "is part of the key and cannot be hidden: every address is made of it.",
+                "Expose a model with another key, or leave it readable.",
+            )
+    actions = {a: getattr(policy, a) for a in (*get_args(Action), "write")}
+    for place, rule in (actions | {f"fields[{n!r}]": r for n, r in policy.fields.items()}).items():
+        if rule is not None:
+            yield from _rule_mistakes(resource, place, rule)
+
+
+def _unknown_field(resource: Resource, option: str, name: str) -> Iterator[Mistake]:
+    if name not in resource.fields:
+        close = suggest(name, resource.fields)
+        yield (
+            "policy.unknown_field",
+            name,
+            f"is named in {option}= but is not a field of {resource.title}.",
+            f"Did you mean {close!r}?" if close else f"Fields: {', '.join(resource.fields)}.",
+        )
+
+
+def _rule_mistakes(resource: Resource, place: str, rule: Any) -> Iterator[Mistake]:
+    if not isinstance(rule, ColumnElement):
+        if not hasattr(rule, "__clause_element__"):
+            yield (
+                "policy.not_a_rule",
+                place,
+                f"is {rule!r}, which is not a rule.",
+                "Use public, signed_in, role(...), owner(...) or a comparison of columns.",
+            )
+            return
+        rule = rule.__clause_element__()
+    unknown = [
+        part.field
+        for part in visitors.iterate(rule)
+        if isinstance(part, Owner) and part.field not in resource.fields
+    ]
+    for name in unknown:
+        yield from _unknown_field(resource, f"{place} owner()", name)
+    if not unknown:
+        yield from _stray_tables(resource, place, owners_bound(rule, resource))
+
+
+def _stray_tables(resource: Resource, place: str, rule: ColumnElement[bool]) -> Iterator[Mistake]:
+    """A column of a table that is not joined would multiply rows and let every row through."""
+    for table in select(literal(1)).where(rule).get_final_froms():
+        if table not in resource.tables:
+            yield (
+                "policy.stray_table",
+                place,
+                f"uses columns of {table!s}, which is not part of {resource.title}.",
+                "Go through a relation: Model.relation.has(...) or .any(...).",
+            )

@@ -1,0 +1,115 @@
+"""Policies + Schema → Rulebook: for each actor and resource, the Access that applies."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement
+from sqlalchemy.sql import visitors
+
+from tilth.kernel.policy.access import Access, Rows
+from tilth.kernel.policy.actor import Actor
+from tilth.kernel.policy.fold import Folded, fold, leaves
+from tilth.kernel.policy.policy import Policy
+from tilth.kernel.policy.rules import Owner, Rule, me
+from tilth.kernel.schema.resource import Field, Resource
+from tilth.kernel.schema.rewrite import rewritten
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chapter:
+    """One resource's policy, ready to be applied: owners are columns, leaves are listed once.
+
+    uses_roles: the rules ask for `me.roles`, so the number of roles changes the SQL.
+    """
+
+    resource: Resource
+    policy: Policy
+    read: ColumnElement[bool] | None
+    fields: Mapping[str, ColumnElement[bool]]
+    leaves: tuple[Rule, ...]
+    uses_roles: bool
+
+
+class Rulebook:
+    """Every policy of an application. Remembers one Access per way the rules can come out."""
+
+    def __init__(self, chapters: Mapping[str, Chapter]) -> None:
+        self.chapters = chapters
+        # At most 2^leaves entries per resource, times the doublings of the number of roles.
+        self._known: dict[tuple[Any, ...], Access] = {}
+
+    def access(self, resource_name: str, actor: Actor) -> Access:
+        chapter = self.chapters[resource_name]
+        truth = tuple(leaf.holds_for(actor) for leaf in chapter.leaves)
+        key = (resource_name, truth, role_slots(actor) if chapter.uses_roles else 0)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _access_from(chapter, key)
+        return known
+
+
+def role_slots(actor: Actor) -> int:
+    """How many parameters `me.roles` takes: the next power of two, so that few SQL texts arise."""
+    return 1 << (len(actor.roles) - 1).bit_length() if actor.roles else 0
+
+
+def chapter_from(resource: Resource, policy: Policy) -> Chapter:
+    """Bind a policy to its resource. The policy has been checked (policy/checks.py)."""
+    read = owners_bound(policy.read, resource) if policy.read is not None else None
+    fields = {name: owners_bound(rule, resource) for name, rule in policy.fields.items()}
+    rules = [*fields.values()] + ([read] if read is not None else [])
+    found = {leaf.wording: leaf for rule in rules for leaf in leaves(rule)}
+    uses_roles = any(map(asks_for_roles, rules))
+    return Chapter(
+        resource, policy, read, MappingProxyType(fields), tuple(found.values()), uses_roles
+    )
+
+
+def owners_bound(rule: ColumnElement[bool], resource: Resource) -> ColumnElement[bool]:
+    """`owner("owner_id")` becomes `owner_id == me.id`."""
+
+    def replace(part: object) -> ColumnElement[bool] | None:
+        if isinstance(part, Owner):
+            return resource.fields[part.field].expression == me.id
+        return None
+
+    return rewritten(rule, replace)
+
+
+def asks_for_roles(rule: ColumnElement[bool]) -> bool:
+    binds = (part for part in visitors.iterate(rule) if isinstance(part, BindParameter))
+    return any(str(bind.key) == "me_roles" for bind in binds)
+
+
+def _access_from(chapter: Chapter, key: tuple[Any, ...]) -> Access:
+    truth = dict(zip((leaf.wording for leaf in chapter.leaves), key[1], strict=True))
+
+    def decide(rule: Rule) -> bool:
+        return truth[rule.wording]
+
+    folded = fold(chapter.read, decide) if chapter.read is not None else False
+    rows, predicate = _rows_and_predicate(folded)
+    verdicts = {name: fold(rule, decide) for name, rule in chapter.fields.items()}
+    fields = dict(_readable(chapter, verdicts))
+    masked = {
+        name: rule
+        for name, rule in verdicts.items()
+        if name in fields and not isinstance(rule, bool)
+    }
+    return Access(
+        chapter.resource, key, rows, predicate, MappingProxyType(fields), MappingProxyType(masked)
+    )
+
+
+def _rows_and_predicate(folded: Folded) -> tuple[Rows, ColumnElement[bool] | None]:
+    if isinstance(folded, bool):
+        return ("all" if folded else "none"), None
+    return "some", folded
+
+
+def _readable(chapter: Chapter, verdicts: Mapping[str, Folded]) -> Iterator[tuple[str, Field]]:
+    for name, field in chapter.resource.fields.items():
+        if name not in chapter.policy.hidden and verdicts.get(name, True) is not False:
+            yield name, field

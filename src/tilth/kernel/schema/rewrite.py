@@ -1,0 +1,18 @@
+"""One SQL expression → the same with some parts replaced."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.sql import visitors
+
+Expression = TypeVar("Expression", bound=ColumnElement[Any])
+
+
+def rewritten(expression: Expression, replace: Callable[[Any], Any]) -> Expression:
+    """replace: part → its replacement, or None to keep the part and look inside it."""
+
+    def visit(part: Any, **_: Any) -> Any:
+        return replace(part)
+
+    return cast(Expression, visitors.replacement_traverse(expression, {}, visit))
