@@ -1,25 +1,30 @@
 """Column type → how its values look in JSON, in a URL and on a form: one table."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
+
+from sqlalchemy import Dialect, types
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from tilth.kernel.schema import decoders, parsers
+from tilth.kernel.schema.decoders import Carrier as Carrier
+from tilth.kernel.schema.decoders import Json as Json
+from tilth.kernel.schema.types import ExactDecimal
 
 KindName = Literal[
     "boolean", "integer", "float", "decimal", "text", "bytes", "datetime", "date", "time",
     "interval", "uuid", "enum", "json", "array", "opaque",
 ]  # fmt: skip
 
-Carrier = str | int | float | bool | bytes | None
-"""What the store hands over for one value, whatever the database: see decode in Kind."""
-
-Json = Any
-"""A value orjson.dumps accepts."""
-
 EQUALITY = frozenset({"exact", "ne", "in", "isnull"})
 ORDER = frozenset({"lt", "lte", "gt", "gte", "range"})
 TEXT = frozenset(
     {"iexact", "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith"}
 )
+_PRESENCE = frozenset({"isnull"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,3 +53,196 @@ class Kind:
     decode: Callable[[Carrier], Json]
     sortable: bool = True
     item: "Kind | None" = None
+
+
+_STRING = {"type": "string"}
+_INT64 = {
+    "type": "integer",
+    "format": "int64",
+    "minimum": parsers.INT64.start,
+    "maximum": parsers.INT64.stop - 1,
+}
+_BASE64 = {"type": "string", "contentEncoding": "base64"}
+_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{6})?$"
+_ANY = EQUALITY | ORDER
+
+# fmt: off
+BOOLEAN = Kind("boolean", {"type": "boolean"}, EQUALITY, "checkbox", parsers.parse_boolean, decoders.decode_boolean)
+INTEGER = Kind("integer", _INT64, _ANY, "number", parsers.parse_integer, decoders.decode_stored)
+FLOAT = Kind("float", {"type": "number"}, _ANY, "number", parsers.parse_float, decoders.decode_float)
+LINE = Kind("text", _STRING, _ANY | TEXT, "text", parsers.parse_text, decoders.decode_stored)
+PROSE = replace(LINE, widget="textarea")
+BYTES = Kind("bytes", _BASE64, EQUALITY, "file", parsers.parse_bytes, decoders.decode_bytes, sortable=False)
+MOMENT = Kind("datetime", {"type": "string", "format": "date-time"}, _ANY, "datetime", parsers.parse_moment, decoders.decode_datetime)
+NAIVE_MOMENT = replace(MOMENT, parse=parsers.parse_naive_moment)
+DATE = Kind("date", {"type": "string", "format": "date"}, _ANY, "date", parsers.parse_date, decoders.decode_date)
+# JSON Schema's own format "time" demands an offset, which this type has not.
+TIME = Kind("time", {"type": "string", "format": "time-local", "pattern": _CLOCK}, _ANY, "time", parsers.parse_time, decoders.decode_time)
+OFFSET_TIME = Kind("time", {"type": "string", "format": "time"}, _ANY, "time", parsers.parse_time, decoders.decode_time_with_offset)
+INTERVAL = Kind("interval", {"type": "string", "format": "duration"}, _ANY, "text", parsers.parse_interval, decoders.decode_interval)
+UUID = Kind("uuid", {"type": "string", "format": "uuid"}, _ANY, "text", parsers.parse_uuid, decoders.decode_uuid)
+UUID_TEXT = replace(UUID, parse=parsers.parse_uuid_text)
+JSON = Kind("json", {}, _PRESENCE, "json", parsers.parse_nothing, decoders.decode_json, sortable=False)
+OPAQUE = Kind("opaque", _STRING, _PRESENCE, "text", parsers.parse_nothing, decoders.decode_stored, sortable=False)
+# fmt: on
+
+
+NAMED: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        BOOLEAN, INTEGER, FLOAT, LINE, BYTES, MOMENT, DATE, TIME, INTERVAL, UUID, JSON, OPAQUE
+    )
+}  # fmt: skip
+"""What `info={"tilth_kind": name}` on a column may say."""
+
+
+def decimal_kind(scale: int | None) -> Kind:
+    """scale: digits after the point, always that many; None for as many as the value has."""
+    fraction = r"(\.\d+)?" if scale is None else rf"\.\d{{{scale}}}" if scale > 0 else ""
+    return Kind(
+        "decimal",
+        {"type": "string", "pattern": rf"^-?\d+{fraction}$"},
+        _ANY,
+        "number",
+        parsers.parse_decimal,
+        decoders.decimal_decoder(scale),
+    )
+
+
+def _numeric_kind(type_: types.Numeric[Any]) -> Kind:
+    # Numeric(12) means no digits after the point to PostgreSQL, Numeric() any number of them.
+    scale = 0 if type_.precision is not None and type_.scale is None else type_.scale
+    return decimal_kind(scale) if type_.asdecimal else FLOAT
+
+
+def _exact_kind(type_: ExactDecimal, dialect_name: str) -> Kind:
+    plain = decimal_kind(type_.scale)
+    stored = type_.decode_stored if dialect_name == "sqlite" else plain.decode
+    return replace(plain, parse=type_.parse, decode=stored)
+
+
+def enum_kind(type_: types.Enum) -> Kind | None:
+    """By value of the member, whatever the column stores; None when JSON has no such value."""
+    values = _values_by_stored_text(type_)
+    if not all(isinstance(value, str | int | float) for value in values.values()):
+        return None
+    members = _members(type_) if type_.enum_class else type_.enums
+    choices = {_url_text(value): member for value, member in zip(values.values(), members)}
+    return Kind(
+        "enum",
+        _enum_schema(list(values.values())),
+        EQUALITY,
+        "select",
+        parsers.enum_parser(choices),
+        decoders.enum_decoder(values),
+    )
+
+
+def _values_by_stored_text(type_: types.Enum) -> dict[str, Any]:
+    if type_.enum_class is None:
+        return {text: text for text in type_.enums}
+    return {
+        text: member.value if hasattr(member, "value") else member
+        for text, member in zip(type_.enums, _members(type_), strict=True)
+    }
+
+
+def _members(type_: types.Enum) -> list[Any]:
+    """The members in the order of type_.enums, with aliases if the type stores those as well."""
+    members = type_.enum_class.__members__
+    once = [member for name, member in members.items() if member.name == name]
+    return once if len(once) == len(type_.enums) else list(members.values())
+
+
+def _url_text(value: str | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _enum_schema(values: list[Any]) -> dict[str, Any]:
+    if all(isinstance(value, str) for value in values):
+        return {"type": "string", "enum": values}
+    return {"enum": values}
+
+
+_ITEM_TEXTS: Mapping[str, Callable[[Json], Json]] = {
+    "integer": decoders.decode_integer_text,
+    "boolean": decoders.decode_boolean_text,
+    "bytes": decoders.decode_bytes_text,
+}
+
+
+def _array_kind(type_: types.ARRAY[Any], dialect_name: str) -> Kind | None:
+    item = kind_of(type_.item_type, dialect_name)
+    if item is None or dialect_name != "postgresql":
+        return None
+    # PostgreSQL does not enforce the number of dimensions a column declares.
+    items = {"anyOf": [item.json_schema, {"type": "null"}, {"type": "array"}]}
+    return Kind(
+        "array",
+        {"type": "array", "items": items},
+        _PRESENCE,
+        "list",
+        parsers.parse_nothing,
+        decoders.array_decoder(_ITEM_TEXTS.get(item.name, item.decode)),
+        sortable=False,
+        item=item,
+    )
+
+
+_POSTGRESQL_TEXTS = (
+    postgresql.INET, postgresql.CIDR, postgresql.MACADDR, postgresql.MACADDR8, postgresql.MONEY,
+    postgresql.OID, postgresql.REGCLASS, postgresql.REGCONFIG, postgresql.BIT, postgresql.HSTORE,
+    postgresql.TSVECTOR, postgresql.TSQUERY,
+    postgresql.ranges.AbstractRange,
+)  # fmt: skip
+
+# The first row that fits decides: Enum is a String to SQLAlchemy, Float was a Numeric in 2.0.
+_TABLE: tuple[tuple[tuple[type, ...], Callable[[Any, str], Kind | None]], ...] = (
+    ((ExactDecimal,), _exact_kind),
+    ((types.Boolean,), lambda type_, _: BOOLEAN),
+    ((types.Integer,), lambda type_, _: INTEGER),
+    ((types.Float,), lambda type_, _: decimal_kind(None) if type_.asdecimal else FLOAT),
+    ((types.Numeric,), lambda type_, _: _numeric_kind(type_)),
+    ((types.Enum,), lambda type_, _: enum_kind(type_)),
+    ((types.Text,), lambda type_, _: PROSE),
+    ((types.String,), lambda type_, _: LINE),
+    ((types.LargeBinary, types.BINARY, types.VARBINARY), lambda type_, _: BYTES),
+    ((types.DateTime,), lambda type_, _: MOMENT if type_.timezone else NAIVE_MOMENT),
+    ((types.Date,), lambda type_, _: DATE),
+    ((types.Time,), lambda type_, _: OFFSET_TIME if type_.timezone else TIME),
+    ((types.Interval, postgresql.INTERVAL), lambda type_, _: INTERVAL),
+    ((types.Uuid,), lambda type_, _: UUID if type_.as_uuid else UUID_TEXT),
+    ((types.JSON,), lambda type_, _: JSON),
+    ((types.ARRAY,), _array_kind),
+    ((postgresql.DOMAIN,), lambda type_, dialect_name: kind_of(type_.data_type, dialect_name)),
+    (_POSTGRESQL_TEXTS, lambda type_, _: OPAQUE),
+)
+
+
+def kind_of(type_: TypeEngine[Any], dialect_name: str) -> Kind | None:
+    """None when nothing says how the values look in JSON: an unknown type, a TypeDecorator that
+    changes values on the way out, enum values JSON has not, arrays outside PostgreSQL.
+    """
+    resolved = type_.dialect_impl(_dialect(dialect_name))
+    for column_types, kind in _TABLE:
+        if isinstance(resolved, column_types):
+            return kind(resolved, dialect_name)
+    if isinstance(resolved, TypeDecorator) and not _changes_values(resolved):
+        return kind_of(resolved.impl_instance, dialect_name)
+    return None
+
+
+@cache
+def _dialect(name: str) -> Dialect:
+    return postgresql.dialect() if name == "postgresql" else sqlite.dialect()
+
+
+def _changes_values(decorator: TypeDecorator[Any]) -> bool:
+    cls = type(decorator)
+    # SQLModel's UTCDateTime only attaches the offset that decode_datetime takes for granted.
+    if cls.__module__.startswith("sqlmodel."):
+        return False
+    return (
+        cls.process_result_value is not TypeDecorator.process_result_value
+        or cls.result_processor is not TypeDecorator.result_processor
+    )

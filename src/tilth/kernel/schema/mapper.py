@@ -1,0 +1,123 @@
+"""Mapped classes → the Schema, and everything that is wrong with them at once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from inspect import cleandoc
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.orm import Mapper
+
+from tilth.errors import Finding
+from tilth.kernel.schema.checks import (
+    Mapped,
+    mapped_exposures,
+    name_warnings,
+    search_findings,
+    storage_findings,
+    table_findings,
+)
+from tilth.kernel.schema.configure import configure
+from tilth.kernel.schema.exposure import Exposure
+from tilth.kernel.schema.fields import fields_of
+from tilth.kernel.schema.place import place_of
+from tilth.kernel.schema.relations import relations_of
+from tilth.kernel.schema.resource import Field, Resource, Schema
+from tilth.kernel.schema.tables import tables_of
+
+
+def schema_from(exposures: Sequence[Exposure], dialect_name: str) -> tuple[Schema, list[Finding]]:
+    """Every exposed model as a resource. dialect_name: "sqlite" or "postgresql".
+
+    A mistake of the developer is never raised: all are answered as findings, and a resource with
+    an error is left out, with the relations that lead to it.
+    """
+    mapped, findings = mapped_exposures(exposures)
+    broken = configure(mapper for _, mapper in mapped)
+    if broken:
+        return MappingProxyType({}), [*findings, *broken]
+    names = {mapper.class_: str(exposure.name) for exposure, mapper in mapped}
+    resources: dict[str, Resource] = {}
+    for one in mapped:
+        resource, found = _resource(one, names, dialect_name)
+        findings += [_placed(finding, one[0]) for finding in found]
+        if resource is not None:
+            resources[resource.name] = resource
+    return MappingProxyType(_without_loose_ends(resources)), findings
+
+
+def _resource(
+    mapped: Mapped, names: Mapping[type, str], dialect_name: str
+) -> tuple[Resource | None, list[Finding]]:
+    exposure, mapper = mapped
+    unusable = list(table_findings(mapper))
+    if unusable:
+        return None, unusable
+    fields, in_fields = fields_of(mapper, dialect_name, reflected=exposure.reflected)
+    relations, in_relations = relations_of(mapper, names)
+    findings = [
+        *in_fields,
+        *in_relations,
+        *search_findings(exposure, fields, mapper.column_attrs.keys()),
+        *_declaration_findings(exposure, fields, [*fields, *relations], dialect_name),
+    ]
+    if any(finding.level == "error" for finding in findings):
+        return None, findings
+    tables = tables_of(mapper)
+    resource = Resource(
+        name=names[mapper.class_],
+        title=mapper.class_.__name__,
+        model=mapper.class_,
+        tables=tables.tables,
+        fields=MappingProxyType(fields),
+        relations=relations,
+        key=_key(mapper),
+        links=tables.links,
+        criterion=tables.criterion,
+        search=exposure.search,
+        description=_description(mapper),
+    )
+    return resource, findings
+
+
+def _declaration_findings(
+    exposure: Exposure, fields: Mapping[str, Field], names: Sequence[str], dialect_name: str
+) -> Iterator[Finding]:
+    """What a developer can change; an existing database is taken as it is."""
+    title = exposure.model.__name__
+    yield from name_warnings(title, names)
+    if not exposure.reflected:
+        yield from storage_findings(title, fields.values(), dialect_name)
+
+
+def _key(mapper: Mapper[Any]) -> tuple[str, ...]:
+    if any(table.info.get("tilth_no_key") for table in mapper.tables if isinstance(table, Table)):
+        return ()
+    return tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
+
+
+def _description(mapper: Mapper[Any]) -> str | None:
+    """The class's own docstring, unless it is the signature dataclasses write, or the comment."""
+    written = mapper.class_.__dict__.get("__doc__")
+    if written and not written.startswith(f"{mapper.class_.__name__}("):
+        return cleandoc(written)
+    table = mapper.local_table
+    return table.comment if isinstance(table, Table) else None
+
+
+def _placed(finding: Finding, exposure: Exposure) -> Finding:
+    return replace(finding, where=finding.where or place_of(exposure.model) or exposure.where)
+
+
+def _without_loose_ends(resources: Mapping[str, Resource]) -> dict[str, Resource]:
+    """Without the relations that lead to a resource that was left out."""
+    return {
+        name: replace(
+            resource,
+            relations=MappingProxyType(
+                {key: each for key, each in resource.relations.items() if each.target in resources}
+            ),
+        )
+        for name, resource in resources.items()
+    }
