@@ -7,24 +7,17 @@ Counting = Literal["none", "exact", "estimated"]
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
-    """The row whose sub-collection is asked for: `/api/teams/1/heroes`."""
-
-    resource: str
-    key: tuple[str, ...]
-    relation: str
-
-
-@dataclass(frozen=True, slots=True)
 class Intent:
-    """One read. key: the parts of the address of one row, or None for a collection.
+    """One read.
 
+    resource: name in the URL. key: parts of a row's address; None for a collection.
+    relation: the sub-collection of that row, as in `/api/teams/1/heroes`.
     lookups: (`age__gte`, `18`) pairs in the order sent. limit: None means the default, 0 no limit (export).
     """
 
     resource: str
     key: tuple[str, ...] | None = None
-    parent: Parent | None = None
+    relation: str | None = None
     lookups: tuple[tuple[str, str], ...] = ()
     filter: str | None = None
     q: str | None = None

@@ -74,6 +74,12 @@ def join_values(values: Iterable[str]) -> str:
     return ",".join(map(_quoted_if_needed, values))
 
 
+def parse_truth(texts: Sequence[str]) -> bool:
+    """The value of isnull on a relation. Raises ValueError like parse_texts."""
+    _check_number_of(texts, "isnull")
+    return _truth(texts[0])
+
+
 def _check_characters(text: str) -> None:
     """Neither database stores these in text, and JSON cannot carry a lone surrogate back."""
     if "\0" in text:

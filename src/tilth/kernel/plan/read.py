@@ -1,96 +1,136 @@
-"""Intent + Schema + Policy + Actor → ReadPlan: what will be read, complete, before any I/O."""
+"""Intent + Schema + Policy + Actor → ReadPlan."""
 
-from __future__ import annotations
+from dataclasses import replace
+from typing import Any
 
-from dataclasses import dataclass
-from typing import Any, Literal
-
-from tilth.kernel.plan.conditions import Condition
-from tilth.kernel.plan.intent import Counting
+from tilth.errors import NotFound, bad_parameter
+from tilth.kernel.plan.cursor import Signer, binding_of
+from tilth.kernel.plan.draft import Draft
+from tilth.kernel.plan.intent import Intent
+from tilth.kernel.plan.order import order_from
+from tilth.kernel.plan.shape import Node, Owner, ReadPlan, ReadShape, SortKey, Window
+from tilth.kernel.plan.sight import Sight, entered
+from tilth.kernel.plan.tree import tree_from
+from tilth.kernel.plan.where import where_from
 from tilth.kernel.policy.access import Access
-from tilth.kernel.schema.resource import Relation
+
+DEFAULT_LIMIT = 50
+MOST_ROWS = 200
+MOST_OFFSET = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One resource at one place of the answer. fields: names in answer order, all of them readable."""
+def plan_read(intent: Intent, sight: Sight, signer: Signer) -> ReadPlan:
+    """Look every name up as the actor sees it and put every value in a slot.
 
-    access: Access
-    fields: tuple[str, ...]
-    branches: tuple[Branch, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A relation that is expanded below a node."""
-
-    relation: Relation
-    node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One step along a to-one relation."""
-
-    relation: Relation
-    access: Access
-
-
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    """NULL sorts as the largest value, in both directions, on both databases."""
-
-    hops: tuple[Hop, ...]
-    access: Access
-    field: str
-    descending: bool
-    nullable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The visible parent row of a sub-collection; its key is in slots key_slots."""
-
-    access: Access
-    relation: Relation
-    key_slots: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which part of the ordered rows.
-
-    kind: "first" from the start, "after"/"before" a cursor, "offset" by counting.
-    nulls: for a cursor, which of its key values are NULL (they change the SQL, not only the values).
-    key_slots: where the cursor's values are.
+    Raises NotFound, Unauthenticated, Forbidden, and BadRequest naming the parameter.
     """
-
-    kind: Literal["first", "after", "before", "offset"] = "first"
-    nulls: tuple[bool, ...] = ()
-    key_slots: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReadShape:
-    """Everything about a read but its values: equal shapes share one compiled statement.
-
-    key_slots: for one row, where the values of its key are; empty for a collection.
-    """
-
-    root: Node
-    where: Condition | None = None
-    order: tuple[SortKey, ...] = ()
-    window: Window = Window()
-    counting: Counting = "none"
-    owner: Owner | None = None
-    key_slots: tuple[int, ...] = ()
+    access = entered(sight, intent.resource)
+    draft = Draft()
+    if intent.relation is not None:
+        owner = _owner(intent, sight, access, draft)
+        return _plan_rows(intent, sight, signer, draft, sight.access(owner.relation.target), owner)
+    if intent.key is not None:
+        return _plan_row(intent, sight, access, draft)
+    return _plan_rows(intent, sight, signer, draft, access, None)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPlan:
-    """A read, complete. limit: rows wanted, at least 1; offset: rows skipped."""
+def continued(plan: ReadPlan, keys: tuple[Any, ...]) -> ReadPlan:
+    """The same read, from after the row with these sort keys (or, without identity, that offset)."""
+    if not plan.shape.root.access.resource.key:
+        return replace(plan, shape=replace(plan.shape, window=Window("offset")), offset=keys[0])
+    base = plan.values[: plan.own_values]
+    slots = tuple(range(len(base), len(base) + len(keys)))
+    window = Window("after", tuple(key is None for key in keys), slots)
+    return replace(plan, shape=replace(plan.shape, window=window), values=(*base, *keys))
 
-    shape: ReadShape
-    values: tuple[Any, ...]
-    limit: int
-    offset: int = 0
+
+def _plan_row(intent: Intent, sight: Sight, access: Access, draft: Draft) -> ReadPlan:
+    key_slots = _key_slots(intent, access, draft)
+    chosen = tree_from(sight, access, intent.expand, intent.fields)
+    whole = Node(access, tuple(access.fields), chosen.branches)
+    shape = ReadShape(whole, key_slots=key_slots)
+    return ReadPlan(shape, draft.values, chosen.fields, limit=1)
+
+
+def _key_slots(intent: Intent, access: Access, draft: Draft) -> tuple[int, ...]:
+    """A key that cannot be one is absent, like one that is not there."""
+    names, texts = access.resource.key, intent.key or ()
+    if not names or len(names) != len(texts):
+        raise not_found(access)
+    try:
+        values = [access.fields[n].kind.parse(t) for n, t in zip(names, texts, strict=True)]
+    except ValueError as exc:
+        raise not_found(access) from exc
+    return draft.slots(values)
+
+
+def not_found(access: Access) -> NotFound:
+    """The same answer for a row that is absent and one that is hidden."""
+    return NotFound(f"There is no such row in {access.resource.name}.")
+
+
+def _owner(intent: Intent, sight: Sight, access: Access, draft: Draft) -> Owner:
+    relation = dict(sight.relations(access)).get(intent.relation or "")
+    if relation is None or not relation.many:
+        raise NotFound(f"{access.resource.name} has no collection {intent.relation!r}.")
+    return Owner(access, relation, _key_slots(intent, access, draft))
+
+
+def _plan_rows(
+    intent: Intent,
+    sight: Sight,
+    signer: Signer,
+    draft: Draft,
+    access: Access,
+    owner: Owner | None,
+) -> ReadPlan:
+    root = tree_from(sight, access, intent.expand, intent.fields)
+    where = where_from(sight, draft, access, intent)
+    order = order_from(sight, access, intent.sort)
+    own_values = len(draft.values)
+    binding = binding_of(intent)
+    window, offset = _window(intent, draft, signer, binding, order if access.resource.key else ())
+    shape = ReadShape(root, where, order, window, intent.count, owner)
+    return ReadPlan(
+        shape, draft.values, root.fields, _limit(intent.limit), offset, binding, own_values
+    )
+
+
+def _limit(asked: int | None) -> int:
+    if asked is None:
+        return DEFAULT_LIMIT
+    if not 1 <= asked <= MOST_ROWS:
+        raise bad_parameter("limit", "out_of_range", f"limit is 1 to {MOST_ROWS}, not {asked}.")
+    return asked
+
+
+def _window(
+    intent: Intent, draft: Draft, signer: Signer, binding: str, order: tuple[SortKey, ...]
+) -> tuple[Window, int]:
+    """order: empty when rows have no identity; then a cursor carries an offset."""
+    if intent.cursor is None:
+        return _counted_window(intent.offset)
+    if intent.offset is not None:
+        raise bad_parameter("offset", "conflict", "Give either cursor or offset, not both.")
+    opened = signer.open(binding, intent.cursor)
+    if not order:
+        return Window("offset"), _offset_in(opened.keys)
+    if len(opened.keys) != len(order):
+        raise bad_parameter("cursor", "bad_cursor", "The cursor is of another list; start again.")
+    nulls = tuple(key is None for key in opened.keys)
+    return Window(opened.direction, nulls, draft.slots(opened.keys)), 0
+
+
+def _counted_window(offset: int | None) -> tuple[Window, int]:
+    if offset is None:
+        return Window(), 0
+    if not 0 <= offset <= MOST_OFFSET:
+        detail = f"offset is 0 to {MOST_OFFSET}, not {offset}."
+        raise bad_parameter("offset", "out_of_range", detail)
+    return Window("offset"), offset
+
+
+def _offset_in(keys: tuple[Any, ...]) -> int:
+    if len(keys) != 1 or not isinstance(keys[0], int):
+        raise bad_parameter("cursor", "bad_cursor", "The cursor is of another list; start again.")
+    return keys[0]

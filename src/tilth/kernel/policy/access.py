@@ -21,6 +21,7 @@ class Access:
     rows: "all", "none", or "some": those where predicate is true (NULL is not true).
     fields: name → the field, only those readable.
     masked: name → SQL that is true on the rows where the field may be read.
+    role_slots: how many parameters `me.roles` takes in the SQL.
     """
 
     resource: Resource
@@ -29,3 +30,4 @@ class Access:
     predicate: ColumnElement[bool] | None
     fields: Mapping[str, Field]
     masked: Mapping[str, ColumnElement[Any]]
+    role_slots: int = 0

@@ -35,7 +35,7 @@ def fold(rule: ColumnElement[bool], decide: Decide) -> Folded:
         case False_():
             return False
         case Grouping():
-            return fold(rule.element, decide)
+            return fold(cast(ColumnElement[bool], rule.element), decide)
         case AsBoolean() if rule.operator is operators.is_true:
             return fold(rule.element, decide)
         case AsBoolean() | UnaryExpression() if is_negation(rule):

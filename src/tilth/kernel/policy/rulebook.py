@@ -80,7 +80,7 @@ def owners_bound(rule: ColumnElement[bool], resource: Resource) -> ColumnElement
 
 def asks_for_roles(rule: ColumnElement[bool]) -> bool:
     binds = (part for part in visitors.iterate(rule) if isinstance(part, BindParameter))
-    return any(str(bind.key) == "me_roles" for bind in binds)
+    return "me_roles" in {bind.key for bind in binds}
 
 
 def _access_from(chapter: Chapter, key: tuple[Any, ...]) -> Access:
@@ -99,7 +99,13 @@ def _access_from(chapter: Chapter, key: tuple[Any, ...]) -> Access:
         if name in fields and not isinstance(rule, bool)
     }
     return Access(
-        chapter.resource, key, rows, predicate, MappingProxyType(fields), MappingProxyType(masked)
+        chapter.resource,
+        key,
+        rows,
+        predicate,
+        MappingProxyType(fields),
+        MappingProxyType(masked),
+        role_slots=key[2],
     )
 
 

@@ -1,0 +1,112 @@
+"""The parameters of a statement: where each value comes from and how the driver wants it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import BindParameter, Integer, bindparam
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+from tilth.kernel.plan.shape import ReadPlan
+from tilth.kernel.policy.actor import Actor
+
+Convert = Callable[[Any], Any]
+From = Literal["slot", "limit", "offset", "id", "tenant", "role", "constant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """origin "slot": plan.values[index]; "role": the index-th role of the actor; "constant": value."""
+
+    origin: From
+    index: int = 0
+    value: Any = None
+    convert: Convert | None = None
+
+
+class Binds:
+    """Hands out bind parameters while a statement is built and remembers what each stands for."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._parameters: dict[str, Parameter] = {}
+
+    def slot(
+        self, index: int, type_: TypeEngine[Any], convert: Convert | None = None
+    ) -> BindParameter[Any]:
+        """convert: replaces the type's own conversion for the driver."""
+        ready = convert or self._processor(type_)
+        return self._new(type_, Parameter("slot", index, convert=ready))
+
+    def window(self, origin: Literal["limit", "offset"]) -> BindParameter[int]:
+        return self._new(Integer(), Parameter(origin))
+
+    def me(
+        self, origin: Literal["id", "tenant", "role"], type_: TypeEngine[Any], index: int = 0
+    ) -> BindParameter[Any]:
+        processor = self._processor(type_)
+
+        def convert(text: str | None) -> Any:
+            value = actor_value(text, type_)
+            return processor(value) if processor else value
+
+        return self._new(type_, Parameter(origin, index, convert=convert))
+
+    def parameters(self, compiled: SQLCompiler) -> tuple[Parameter, ...]:
+        """In the order of the placeholders in the SQL text."""
+        return tuple(self._parameter(compiled, name) for name in compiled.positiontup or ())
+
+    def _parameter(self, compiled: SQLCompiler, name: str) -> Parameter:
+        if name in self._parameters:
+            return self._parameters[name]
+        bind = compiled.binds[name]
+        processor = self._processor(bind.type)
+        value = bind.effective_value
+        return Parameter("constant", value=processor(value) if processor else value)
+
+    def _new(self, type_: TypeEngine[Any], parameter: Parameter) -> BindParameter[Any]:
+        name = f"p{len(self._parameters)}"
+        self._parameters[name] = parameter
+        return bindparam(name, None, type_=type_)
+
+    def _processor(self, type_: TypeEngine[Any]) -> Convert | None:
+        return type_.dialect_impl(self.dialect).bind_processor(self.dialect)
+
+
+def actor_value(text: str | None, type_: TypeEngine[Any]) -> Any:
+    """An actor's id or tenant as a value of a column's type; None, which denies, if it cannot be."""
+    if text is None:
+        return None
+    try:
+        wanted = type_.python_type
+        return text if wanted is str else wanted(text)
+    except (NotImplementedError, ValueError, TypeError):
+        return None
+
+
+def arguments(parameters: Sequence[Parameter], plan: ReadPlan, actor: Actor) -> list[Any]:
+    """The values of one execution, ready for the driver."""
+    roles = sorted(actor.roles)
+    return [_argument(parameter, plan, actor, roles) for parameter in parameters]
+
+
+def _argument(parameter: Parameter, plan: ReadPlan, actor: Actor, roles: Sequence[str]) -> Any:
+    value: Any
+    match parameter.origin:
+        case "slot":
+            value = plan.values[parameter.index]
+        case "limit":
+            return plan.limit + 1
+        case "offset":
+            return plan.offset
+        case "id":
+            value = actor.id
+        case "tenant":
+            value = actor.tenant
+        case "role":
+            value = roles[min(parameter.index, len(roles) - 1)]
+        case "constant":
+            return parameter.value
+    return parameter.convert(value) if parameter.convert else value

@@ -1,0 +1,209 @@
+"""A node of the answer → one SELECT of its page, and around it the carriers and nested lists.
+
+    SELECT carriers of page.c0 …, (SELECT json_group_array(…) FROM (block of a to-many relation))
+    FROM (SELECT native values AS c0 … FROM root LEFT JOIN to-one … WHERE … ORDER BY … LIMIT …) page
+
+To-many relations are aggregated outside the page, so only for the rows that are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnClause,
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.sql import visitors
+
+from tilth.kernel.plan.shape import Branch, Hop, Node
+from tilth.kernel.policy.access import Access
+from tilth.kernel.schema.kinds import Kind
+from tilth.kernel.schema.resource import Join, Relation
+from tilth.kernel.store.binds import Binds
+from tilth.kernel.store.carrier import carrier
+from tilth.kernel.store.decode import EXPANDED_ROWS, RowDecoder
+from tilth.kernel.store.source import Source, found_in, joined, replaced, value_of, visible
+
+Sql = ColumnElement[Any]
+
+PIECE = 90
+"""Arguments of one function call: PostgreSQL takes 100, SQLite 127 at most."""
+
+
+class Page:
+    """The inner SELECT while it grows: what it selects from, and its columns c0, c1 …"""
+
+    def __init__(self, root: Source, binds: Binds) -> None:
+        self.root, self.binds = root, binds
+        self.rows: FromClause = root.rows
+        self._columns: list[Sql] = []
+        self._hops: dict[tuple[Relation, ...], Source] = {}
+
+    def take(self, value: Sql) -> str:
+        """Add a column; answers its label."""
+        label = f"c{len(self._columns)}"
+        self._columns.append(value.label(label))
+        return label
+
+    def hop(self, path: tuple[Relation, ...], access: Access, start: Source) -> Source:
+        """The row at the end of a to-one path, joined once however often it is asked for."""
+        if path not in self._hops:
+            there = joined(path[-1], access, start.find)
+            on = and_(there.on, *visible(there.source, self.binds))
+            self.rows = self.rows.outerjoin(there.source.rows, on)
+            self._hops[path] = there.source
+        return self._hops[path]
+
+    def at(self, hops: Sequence[Hop]) -> Source:
+        source = self.root
+        for place, hop in enumerate(hops):
+            path = tuple(step.relation for step in hops[: place + 1])
+            source = self.hop(path, hop.access, source)
+        return source
+
+    def selected(self) -> Select[Any]:
+        return select(*self._columns).select_from(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A node's place in the page.
+
+    values: field → label. there: label of a column that is NULL when a to-one finds no row.
+    lists: each branch to aggregate, with the labels of the columns its join asks of this node.
+    """
+
+    node: Node
+    values: Mapping[str, str]
+    there: str | None
+    ones: tuple[tuple[Branch, Spot], ...]
+    lists: tuple[tuple[Branch, Mapping[Sql, str]], ...]
+
+
+def spot_in(page: Page, node: Node, source: Source, path: tuple[Relation, ...] = ()) -> Spot:
+    """Take everything the node needs into the page."""
+    values = {name: page.take(value_of(source, name, page.binds)) for name in node.fields}
+    ones, lists = [], []
+    for branch in node.branches:
+        if branch.relation.single_row:
+            here = (*path, branch.relation)
+            target = page.hop(here, branch.node.access, source)
+            ones.append((branch, spot_in(page, branch.node, target, here)))
+        else:
+            lists.append((branch, _taken_for(page, branch.relation.join, source)))
+    there = page.take(_identity(source)) if path else None
+    return Spot(node, values, there, tuple(ones), tuple(lists))
+
+
+def _identity(source: Source) -> Sql:
+    """A column that is never NULL in a row that exists."""
+    resource = source.access.resource
+    return replaced(resource.fields[resource.key[0]].expression, source.find)
+
+
+def _taken_for(page: Page, join: Join, source: Source) -> Mapping[Sql, str]:
+    """The columns of the parent that a relation's join uses, whether the actor may read them or not."""
+    columns = (part for part in visitors.iterate(join.on) if isinstance(part, ColumnClause))
+    ours = {column: found for column in columns if (found := source.find(column)) is not None}
+    return {column: page.take(found) for column, found in ours.items()}
+
+
+class Around:
+    """The outer SELECT while it grows: carriers in order, and how to read them back."""
+
+    def __init__(self, page: Subquery, binds: Binds, *, nested: bool) -> None:
+        self.page, self.binds, self.nested = page, binds, nested
+        self.carriers: list[Sql] = []
+
+    def read(self, spot: Spot) -> RowDecoder:
+        fields = tuple(self._field(spot, name) for name in spot.node.fields)
+        ones = tuple(self._one(branch, below) for branch, below in spot.ones)
+        lists = tuple(self._list(branch, labels) for branch, labels in spot.lists)
+        return RowDecoder(fields, ones, lists)
+
+    def _field(self, spot: Spot, name: str) -> tuple[str, int, Any]:
+        kind = spot.node.access.fields[name].kind
+        value = self.page.c[spot.values[name]]
+        return name, self._add(self._carrier(kind, value)), kind.decode
+
+    def _carrier(self, kind: Kind, value: Sql) -> Sql:
+        return carrier(self.binds.dialect.name, kind, value, nested=self.nested)
+
+    def _one(self, branch: Branch, spot: Spot) -> tuple[str, int, RowDecoder]:
+        assert spot.there is not None  # only the root has none
+        place = self._add(self.page.c[spot.there].is_not(None))
+        return branch.relation.name, place, self.read(spot)
+
+    def _list(self, branch: Branch, labels: Mapping[Sql, str]) -> tuple[str, int, RowDecoder, bool]:
+        array, decoder = list_of(branch, labels, self.page, self.binds)
+        if self.binds.dialect.name == "postgresql":
+            array = array if self.nested else cast(array, Text)
+        elif self.nested:
+            array = func.json(array)  # or it would be a text inside the array
+        return branch.relation.name, self._add(array), decoder, branch.relation.many
+
+    def _add(self, value: Sql) -> int:
+        self.carriers.append(value)
+        return len(self.carriers) - 1
+
+
+def list_of(
+    branch: Branch, labels: Mapping[Sql, str], parent: Subquery, binds: Binds
+) -> tuple[Sql, RowDecoder]:
+    """A scalar subquery: the JSON array of the relation's rows, each an array of carriers."""
+
+    def find(column: ColumnClause[Any]) -> Sql | None:
+        return parent.c[labels[column]] if column in labels else None
+
+    there = joined(branch.relation, branch.node.access, find)
+    page = Page(there.source, binds)
+    spot = spot_in(page, branch.node, there.source)
+    inner = (
+        page.selected()
+        .select_from(*there.rows[1:])
+        .where(there.on, *visible(there.source, binds))
+        .order_by(*_order(branch.relation, there.source))
+        .limit(EXPANDED_ROWS + 1 if branch.relation.many else 1)
+        .correlate(parent)
+        .subquery()
+    )
+    around = Around(inner, binds, nested=True)
+    decoder = around.read(spot)
+    wide = len(around.carriers) > PIECE
+    array = _aggregated(around.carriers, inner, binds.dialect.name)
+    return array, replace(decoder, pieced=wide)
+
+
+def _order(relation: Relation, source: Source) -> Iterator[Sql]:
+    """The relation's own order, then the key, so that an answer repeats itself."""
+    aliases = {mark: source.aliases[table] for table, mark in relation.join.remote.items()}
+    for term in relation.order:
+        yield replaced(term, lambda column: found_in(aliases, column))
+    resource = source.access.resource
+    for name in resource.key:
+        yield replaced(resource.fields[name].expression, source.find)
+
+
+def _aggregated(carriers: Sequence[Sql], rows: Subquery, dialect_name: str) -> Sql:
+    """The subquery is ordered and nothing regroups it, so the array is in its order."""
+    is_postgresql = dialect_name == "postgresql"
+    array_of = func.json_build_array if is_postgresql else func.json_array
+    pieces = [carriers[start : start + PIECE] for start in range(0, len(carriers), PIECE)]
+    row = array_of(*(array_of(*piece) for piece in pieces)) if pieces[1:] else array_of(*carriers)
+    collected = func.json_agg(row) if is_postgresql else func.json_group_array(row)
+    if is_postgresql:
+        collected = func.coalesce(collected, cast(literal_column("'[]'"), JSON))
+    return select(collected).select_from(rows).scalar_subquery()

@@ -1,0 +1,92 @@
+"""Sort keys → ORDER BY, and the condition "after this row" over any mix of directions and NULLs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, cast, false, or_, tuple_
+from sqlalchemy.types import Enum, NullType
+
+from tilth.kernel.plan.shape import SortKey, Window
+from tilth.kernel.store.binds import Binds
+
+Sql = ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One sort key in the direction of reading. NULL counts as the largest value."""
+
+    value: Sql
+    descending: bool
+    nullable: bool
+
+
+def read_backwards(keys: Sequence[Key]) -> list[Key]:
+    return [Key(key.value, not key.descending, key.nullable) for key in keys]
+
+
+def key_of(sort: SortKey, value: Sql, binds: Binds) -> Key:
+    """PostgreSQL orders its enums as declared; SQLite, which has none, as text: so do both."""
+    if binds.dialect.name == "postgresql" and isinstance(value.type, Enum):
+        value = cast(value, Text)
+    return Key(value, sort.descending, sort.nullable)
+
+
+def ordered(key: Key, dialect_name: str) -> Sql:
+    """PostgreSQL's own order has NULL largest; saying so again would keep it from some indexes."""
+    ordering = key.value.desc() if key.descending else key.value.asc()
+    if not key.nullable or dialect_name == "postgresql":
+        return ordering
+    return ordering.nulls_first() if key.descending else ordering.nulls_last()
+
+
+def beyond(keys: Sequence[Key], window: Window, binds: Binds) -> Sql:
+    """True for rows that come after the cursor's row in the direction of reading."""
+    bounds = [
+        None if is_null else cursor_bind(slot, key, binds)
+        for key, slot, is_null in zip(keys, window.key_slots, window.nulls, strict=True)
+    ]
+    if _comparable_at_once(keys):
+        ours, theirs = (
+            tuple_(*(key.value for key in keys)),
+            tuple_(*(b for b in bounds if b is not None)),
+        )
+        return ours < theirs if keys[0].descending else ours > theirs
+    steps = [
+        and_(*map(_same, keys[:place], bounds[:place]), _past(keys[place], bounds[place]))
+        for place in range(len(keys))
+    ]
+    return and_(*_first_bound(keys[0], bounds[0]), or_(*steps))
+
+
+def cursor_bind(slot: int, key: Key, binds: Binds) -> Sql:
+    """A cursor carries the stored value itself: on PostgreSQL as its text, on SQLite as it is."""
+    if binds.dialect.name == "postgresql":
+        return cast(binds.slot(slot, Text()), key.value.type)
+    return binds.slot(slot, NullType())
+
+
+def _comparable_at_once(keys: Sequence[Key]) -> bool:
+    return not any(key.nullable for key in keys) and len({key.descending for key in keys}) == 1
+
+
+def _first_bound(key: Key, bound: Sql | None) -> list[Sql]:
+    """Says again, in one term an index can use, what the alternatives say together."""
+    if key.nullable or bound is None:
+        return []
+    return [key.value <= bound if key.descending else key.value >= bound]
+
+
+def _same(key: Key, bound: Sql | None) -> Sql:
+    return key.value.is_(None) if bound is None else key.value == bound
+
+
+def _past(key: Key, bound: Sql | None) -> Sql:
+    if bound is None:
+        return key.value.is_not(None) if key.descending else false()
+    if key.descending:
+        return key.value < bound
+    return or_(key.value > bound, key.value.is_(None)) if key.nullable else key.value > bound

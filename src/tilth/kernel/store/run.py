@@ -1,0 +1,76 @@
+"""ReadPlan → Page: the only I/O of a read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from tilth.kernel.plan.shape import ReadPlan, ReadShape
+from tilth.kernel.policy.actor import Actor
+from tilth.kernel.store.binds import arguments
+from tilth.kernel.store.decode import decoded
+from tilth.kernel.store.drivers.driver import Database
+from tilth.kernel.store.page import Page
+from tilth.kernel.store.statement import COUNTED_ROWS, Statement, estimate_for, statement_for
+
+STATEMENTS = 1000
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+class Store:
+    """A database, and the statements compiled for it: the 1,000 shapes used last."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._statements: OrderedDict[ReadShape, Statement] = OrderedDict()
+
+    def statement(self, shape: ReadShape) -> Statement:
+        known = self._statements.get(shape)
+        if known is not None:
+            self._statements.move_to_end(shape)
+            return known
+        made = self._statements[shape] = statement_for(shape, self.database.dialect)
+        if len(self._statements) > STATEMENTS:
+            self._statements.popitem(last=False)
+        return made
+
+    async def read(self, plan: ReadPlan, actor: Actor) -> Page:
+        """One statement, and a second only for an estimate of more than 10,000 rows.
+
+        Raises Unavailable, and BadRequest for a value that does not fit its column.
+        """
+        statement = self.statement(plan.shape)
+        page = _page_from(statement, plan, await self._fetch(statement, plan, actor))
+        if plan.shape.counting == "estimated" and (page.total or 0) > COUNTED_ROWS:
+            return await self._estimated(page, plan, actor)
+        return page
+
+    async def _estimated(self, page: Page, plan: ReadPlan, actor: Actor) -> Page:
+        if self.database.dialect.name != "postgresql":
+            return page
+        statement = estimate_for(plan.shape, self.database.dialect)
+        [(explained,)] = await self._fetch(statement, plan, actor)
+        guess = int(orjson.loads(explained)[0]["Plan"]["Plan Rows"])
+        return replace(page, total=max(guess, COUNTED_ROWS + 1))
+
+    async def _fetch(self, statement: Statement, plan: ReadPlan, actor: Actor) -> Rows:
+        values = arguments(statement.parameters, plan, actor)
+        return await self.database.fetch(statement.sql, values)
+
+
+def _page_from(statement: Statement, plan: ReadPlan, rows: Rows) -> Page:
+    found, total = True, None
+    if statement.head:
+        found, total = bool(rows[0][0]), rows[0][1]
+        rows = [row[3:] for row in rows if row[2] is not None]
+    more = len(rows) > plan.limit
+    rows = rows[: plan.limit]
+    if plan.shape.window.kind == "before":
+        rows = rows[::-1]
+    keys = [row[len(row) - statement.keys :] for row in rows] if statement.keys else []
+    return Page([decoded(statement.decoder, row) for row in rows], keys, more, total, found)

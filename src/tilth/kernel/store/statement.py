@@ -1,0 +1,195 @@
+"""ReadShape → one SQL statement, its parameters and how to read its rows back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    exists,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.engine import Dialect
+
+from tilth.kernel.plan.shape import Owner, ReadShape
+from tilth.kernel.store.binds import Binds, Parameter
+from tilth.kernel.store.block import Around, Page, spot_in
+from tilth.kernel.store.decode import RowDecoder
+from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards
+from tilth.kernel.store.source import Source, joined, replaced, source_of, value_of, visible
+from tilth.kernel.store.where import bind_type, sql_of
+
+Sql = ColumnElement[Any]
+
+COUNTED_ROWS = 10_000
+"""Up to here an estimated count is exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """sql: with the driver's placeholders. head: each row starts with found, total, "is a row".
+
+    keys: how many columns at the end of a row are the sort keys as stored.
+    """
+
+    sql: str
+    parameters: tuple[Parameter, ...]
+    decoder: RowDecoder
+    head: bool
+    keys: int
+
+
+def statement_for(shape: ReadShape, dialect: Dialect) -> Statement:
+    return _one_row(shape, dialect) if shape.key_slots else _many_rows(shape, dialect)
+
+
+def _one_row(shape: ReadShape, dialect: Dialect) -> Statement:
+    binds = Binds(dialect)
+    page = Page(source_of(shape.root.access), binds)
+    spot = spot_in(page, shape.root, page.root)
+    terms = [*visible(page.root, binds), *_key_terms(page.root, shape.key_slots, binds)]
+    rows = page.selected().where(*terms).limit(1).subquery("page")
+    around = Around(rows, binds, nested=False)
+    decoder = around.read(spot)
+    return _compiled(select(*around.carriers).select_from(rows), binds, decoder)
+
+
+def _many_rows(shape: ReadShape, dialect: Dialect) -> Statement:
+    binds = Binds(dialect)
+    page, terms = _selection(shape, binds)
+    spot = spot_in(page, shape.root, page.root)
+    keys = [key_of(s, value_of(page.at(s.hops), s.field, binds), binds) for s in shape.order]
+    if shape.window.kind == "before":
+        keys = read_backwards(keys)
+    if shape.window.key_slots:
+        terms.append(beyond(keys, shape.window, binds))
+    labels = [page.take(key.value) for key in keys]
+    there = page.take(literal_column("1"))
+    rows = (
+        page.selected()
+        .where(*terms)
+        .order_by(*(ordered(key, dialect.name) for key in keys))
+        .limit(binds.window("limit"))
+    )
+    if shape.window.kind == "offset":
+        rows = rows.offset(binds.window("offset"))
+    inner = rows.subquery("page")
+    outside = [
+        Key(inner.c[at], k.descending, k.nullable) for at, k in zip(labels, keys, strict=True)
+    ]
+    around = Around(inner, binds, nested=False)
+    decoder = around.read(spot)
+    carried = [*around.carriers, *(_stored(key, dialect) for key in outside)]
+    head = _head(shape, binds)
+    if head is None:
+        outer = select(*carried).select_from(inner)
+    else:
+        found_total = head.subquery("head")
+        outer = select(*found_total.c, inner.c[there], *carried)
+        outer = outer.select_from(found_total.outerjoin(inner, true()))
+    outer = outer.order_by(*(ordered(key, dialect.name) for key in outside))
+    return _compiled(outer, binds, decoder, head=head is not None, keys=len(keys))
+
+
+def estimate_for(shape: ReadShape, dialect: Dialect) -> Statement:
+    """The planner's guess of the total, on PostgreSQL: one row, one column of JSON."""
+    binds = Binds(dialect)
+    page, terms = _selection(shape, binds)
+    guess = _compiled(_matching(page, terms), binds, RowDecoder(()))
+    # EXPLAIN has no expression in SQLAlchemy; nothing of the request is in the text it prefixes.
+    return Statement(
+        f"EXPLAIN (FORMAT JSON) {guess.sql}", guess.parameters, guess.decoder, False, 0
+    )
+
+
+def _selection(shape: ReadShape, binds: Binds) -> tuple[Page, list[Sql]]:
+    """What to select from and which rows, before any window."""
+    if shape.owner is None:
+        page = Page(source_of(shape.root.access), binds)
+        terms: list[Sql] = []
+    else:
+        page, terms = _members(shape.owner, shape, binds)
+    terms.extend(visible(page.root, binds))
+    if shape.where is not None:
+        terms.append(sql_of(shape.where, page.root, binds))
+    return page, terms
+
+
+def _members(owner: Owner, shape: ReadShape, binds: Binds) -> tuple[Page, list[Sql]]:
+    """The rows of a sub-collection: the parent is one row, so joining it multiplies nothing.
+
+    Through a link table, which might hold a link twice, the keys are looked up beside.
+    """
+    parent = source_of(owner.access)
+    there = joined(owner.relation, shape.root.access, parent.find)
+    of_parent = [*visible(parent, binds), *_key_terms(parent, owner.key_slots, binds)]
+    if there.link is None:
+        page = Page(there.source, binds)
+        page.rows = page.rows.join(parent.rows, there.on)
+        return page, of_parent
+    page = Page(source_of(shape.root.access), binds)
+    linked = select(*_key(there.source)).select_from(*there.rows, parent.rows)
+    return page, [tuple_(*_key(page.root)).in_(linked.where(there.on, *of_parent))]
+
+
+def _key(source: Source) -> list[Sql]:
+    resource = source.access.resource
+    return [replaced(resource.fields[name].expression, source.find) for name in resource.key]
+
+
+def _key_terms(source: Source, slots: Sequence[int], binds: Binds) -> Iterator[Sql]:
+    resource = source.access.resource
+    for name, value, slot in zip(resource.key, _key(source), slots, strict=True):
+        yield value == binds.slot(slot, bind_type(resource.fields[name].kind, value.type))
+
+
+def _stored(key: Key, dialect: Dialect) -> Sql:
+    """A sort key as a cursor carries it: exact on both databases, whatever is stored."""
+    return sql_cast(key.value, Text) if dialect.name == "postgresql" else key.value
+
+
+def _head(shape: ReadShape, binds: Binds) -> Select[Any] | None:
+    """One row that is there even when the page is empty: is the parent found, how many in all."""
+    if shape.owner is None and shape.counting == "none":
+        return None
+    found: Sql = true()
+    if shape.owner is not None:
+        parent = source_of(shape.owner.access)
+        terms = [*visible(parent, binds), *_key_terms(parent, shape.owner.key_slots, binds)]
+        found = exists(select(literal_column("1")).select_from(parent.rows).where(*terms))
+    total = null() if shape.counting == "none" else _total(shape, binds)
+    return select(found.label("found"), total.label("total"))
+
+
+def _total(shape: ReadShape, binds: Binds) -> Sql:
+    page, terms = _selection(shape, binds)
+    matching = _matching(page, terms)
+    if shape.counting == "estimated" and binds.dialect.name == "postgresql":
+        matching = matching.limit(COUNTED_ROWS + 1)
+    return select(func.count()).select_from(matching.subquery()).scalar_subquery()
+
+
+def _matching(page: Page, terms: Sequence[Sql]) -> Select[Any]:
+    return select(literal_column("1").label("one")).select_from(page.rows).where(*terms)
+
+
+def _compiled(
+    statement: Select[Any],
+    binds: Binds,
+    decoder: RowDecoder,
+    *,
+    head: bool = False,
+    keys: int = 0,
+) -> Statement:
+    compiled = statement.compile(dialect=binds.dialect)
+    return Statement(str(compiled), binds.parameters(compiled), decoder, head, keys)

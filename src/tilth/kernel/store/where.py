@@ -1,0 +1,115 @@
+"""Condition → SQL over one source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import eq, ge, gt, le, lt, ne
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Numeric,
+    Select,
+    String,
+    and_,
+    exists,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.types import TypeEngine
+
+from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
+from tilth.kernel.schema.kinds import Kind
+from tilth.kernel.store.binds import Binds
+from tilth.kernel.store.instants import compared_as_text, is_standard_text
+from tilth.kernel.store.source import Source, joined, value_of, visible
+
+Sql = ColumnElement[Any]
+
+
+def sql_of(condition: Condition, source: Source, binds: Binds) -> Sql:
+    match condition:
+        case All(parts):
+            return and_(*(sql_of(part, source, binds) for part in parts))
+        case Either(parts):
+            return or_(*(sql_of(part, source, binds) for part in parts))
+        case Not(part):
+            return not_(sql_of(part, source, binds))
+        case Related():
+            return _related(condition, source, binds)
+        case Test():
+            return _test(condition, source, binds)
+
+
+def _related(condition: Related, source: Source, binds: Binds) -> Sql:
+    """EXISTS, so that several matching rows never multiply the row they belong to."""
+    there = joined(condition.relation, condition.access, source.find)
+    terms = [there.on, *visible(there.source, binds)]
+    if condition.inner is not None:
+        terms.append(sql_of(condition.inner, there.source, binds))
+    found: Select[Any] = select(literal_column("1")).select_from(*there.rows).where(*terms)
+    return exists(found.correlate_except(*there.tables))
+
+
+def _test(test: Test, source: Source, binds: Binds) -> Sql:
+    value = value_of(source, test.field, binds)
+    if test.lookup in ("isnull", "notnull"):
+        return value.is_(None) if test.lookup == "isnull" else value.is_not(None)
+    if is_standard_text(value.type, binds.dialect):
+        return compared_as_text(test, value, binds)
+    type_ = bind_type(test.access.fields[test.field].kind, value.type)
+    return _compared(test, value, [binds.slot(slot, type_) for slot in test.slots], binds)
+
+
+def bind_type(kind: Kind, column_type: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type a value is sent as: wide enough that it is not cut to the column's own size."""
+    is_plain = type(column_type).__module__ == "sqlalchemy.sql.sqltypes"
+    return _WIDE[kind.name] if is_plain and kind.name in _WIDE else column_type
+
+
+_WIDE: Mapping[str, TypeEngine[Any]] = MappingProxyType(
+    {"integer": BigInteger(), "decimal": Numeric(), "text": String()}
+)
+
+
+def _compared(test: Test, value: Sql, given: list[Any], binds: Binds) -> Sql:
+    match test.lookup:
+        case "in":
+            return value.in_(given) if given else false()
+        case "range":
+            return value.between(*given)
+        case lookup if lookup in _OPERATORS:
+            compared: Sql = _OPERATORS[lookup](value, given[0])
+            return compared
+    lower = func.lower if binds.dialect.name == "postgresql" else func.tilth_lower
+    if test.lookup.startswith("i"):
+        return _matched(test.lookup[1:], lower(value), lower(given[0]), binds.dialect.name)
+    return _matched(test.lookup, value, given[0], binds.dialect.name)
+
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {"exact": eq, "ne": ne, "lt": lt, "lte": le, "gt": gt, "gte": ge}
+)
+
+
+def _matched(lookup: str, value: Sql, part: Sql, dialect_name: str) -> Sql:
+    """Part of a text, by functions: LIKE has wildcards, and on SQLite it ignores ASCII case."""
+    is_postgresql = dialect_name == "postgresql"
+    match lookup:
+        case "exact":
+            return value == part
+        case "contains":
+            return (func.strpos if is_postgresql else func.instr)(value, part) > 0
+        case "startswith" if is_postgresql:
+            return func.starts_with(value, part)
+        case "startswith":
+            return func.substr(value, 1, func.length(part)) == part
+        case "endswith" if is_postgresql:
+            return func.right(value, func.length(part)) == part
+    return func.substr(value, -func.length(part)) == part
