@@ -34,10 +34,14 @@ def plan_read(intent: Intent, sight: Sight, signer: Signer) -> ReadPlan:
     return _plan_rows(intent, sight, signer, draft, access, None)
 
 
-def continued(plan: ReadPlan, keys: tuple[Any, ...]) -> ReadPlan:
-    """The same read, from after the row with these sort keys (or, without identity, that offset)."""
+def continued(plan: ReadPlan, keys: tuple[Any, ...], rows: int) -> ReadPlan:
+    """The same read, from after the row with these sort keys.
+
+    rows: how many were read; where rows have no identity, they are counted off instead.
+    """
     if not plan.shape.root.access.resource.key:
-        return replace(plan, shape=replace(plan.shape, window=Window("offset")), offset=keys[0])
+        window = replace(plan.shape, window=Window("offset"))
+        return replace(plan, shape=window, offset=plan.offset + rows)
     base = plan.values[: plan.own_values]
     slots = tuple(range(len(base), len(base) + len(keys)))
     window = Window("after", tuple(key is None for key in keys), slots)
@@ -107,14 +111,12 @@ def _limit(asked: int | None) -> int:
 def _window(
     intent: Intent, draft: Draft, signer: Signer, binding: str, order: tuple[SortKey, ...]
 ) -> tuple[Window, int]:
-    """order: empty when rows have no identity; then a cursor carries an offset."""
+    """order: empty when rows have no identity and can only be counted off."""
     if intent.cursor is None:
         return _counted_window(intent.offset)
     if intent.offset is not None:
         raise bad_parameter("offset", "conflict", "Give either cursor or offset, not both.")
     opened = signer.open(binding, intent.cursor)
-    if not order:
-        return Window("offset"), _offset_in(opened.keys)
     if len(opened.keys) != len(order):
         raise bad_parameter("cursor", "bad_cursor", "The cursor is of another list; start again.")
     nulls = tuple(key is None for key in opened.keys)
@@ -128,9 +130,3 @@ def _counted_window(offset: int | None) -> tuple[Window, int]:
         detail = f"offset is 0 to {MOST_OFFSET}, not {offset}."
         raise bad_parameter("offset", "out_of_range", detail)
     return Window("offset"), offset
-
-
-def _offset_in(keys: tuple[Any, ...]) -> int:
-    if len(keys) != 1 or not isinstance(keys[0], int):
-        raise bad_parameter("cursor", "bad_cursor", "The cursor is of another list; start again.")
-    return keys[0]

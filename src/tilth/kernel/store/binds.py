@@ -79,11 +79,18 @@ def actor_value(text: str | None, type_: TypeEngine[Any]) -> Any:
     """An actor's id or tenant as a value of a column's type; None, which denies, if it cannot be."""
     if text is None:
         return None
+    wanted = _python_type(type_)
     try:
-        wanted = type_.python_type
         return text if wanted is str else wanted(text)
-    except (NotImplementedError, ValueError, TypeError):
+    except (ValueError, TypeError):
         return None
+
+
+def _python_type(type_: TypeEngine[Any]) -> type:
+    try:
+        return type_.python_type
+    except NotImplementedError:  # a type of the developer's own, which says nothing of its values
+        return str
 
 
 def arguments(parameters: Sequence[Parameter], plan: ReadPlan, actor: Actor) -> list[Any]:

@@ -1,0 +1,199 @@
+"""Tilth's FastAPI: collect what is exposed → resolve → check → freeze → serve."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from os import environ
+from typing import Any, ClassVar
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tilth.errors import Finding, SetupError
+from tilth.feature import Backend, Feature
+from tilth.kernel.plan.cursor import Signer
+from tilth.kernel.policy.checks import policy_findings
+from tilth.kernel.policy.policy import Policy
+from tilth.kernel.policy.rulebook import Rulebook, chapter_from
+from tilth.kernel.schema.exposure import Exposure
+from tilth.kernel.schema.mapper import schema_from
+from tilth.kernel.schema.resource import Schema
+from tilth.kernel.store.drivers.driver import Database
+from tilth.kernel.store.engine import open_database
+from tilth.kernel.store.run import Store
+from tilth.runtime.web.actor import CredentialReader
+from tilth.runtime.web.health import health_routes
+from tilth.runtime.web.middleware import web_stack
+from tilth.runtime.web.problem import exception_handlers
+from tilth.settings import Settings, load_settings
+
+DEFAULT_DATABASE = "sqlite:///tilth.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One call of expose."""
+
+    exposure: Exposure
+    policy: Policy | None
+    cache: str | None
+
+
+class Application(FastAPI):
+    """A FastAPI application that serves the models it is given.
+
+    database: SQLAlchemy URL; TILTH_DATABASE wins over it. settings: read from the environment
+    when not given. readers: who may ask, tried in order before those of the features.
+    Every other parameter is FastAPI's own.
+
+    Until it is frozen (by the first request, or `freeze`), models can be exposed and routes added.
+    """
+
+    features: ClassVar[tuple[Feature, ...]] = ()
+
+    def __init__(
+        self,
+        database: str | None = None,
+        *,
+        settings: Settings | None = None,
+        readers: Sequence[CredentialReader] = (),
+        read_only: bool = False,
+        **fastapi: Any,
+    ) -> None:
+        handlers = exception_handlers((RequestValidationError,))
+        own_pages = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+        fastapi["exception_handlers"] = {**handlers, **fastapi.get("exception_handlers", {})}
+        super().__init__(**{"title": "Tilth", **fastapi, **own_pages})
+        self.settings = settings or load_settings(environ)
+        self.database_url = self.settings.store.database or database or DEFAULT_DATABASE
+        self.notes: tuple[str, ...] = ()
+        self._readers = tuple(readers)
+        self._read_only = read_only
+        self._declared: list[Declared] = []
+        self._backend: Backend | None = None
+        self.router.lifespan_context = self._closing(self.router.lifespan_context)
+
+    def expose(
+        self,
+        model: type,
+        policy: Policy | None = None,
+        *,
+        name: str | None = None,
+        search: Sequence[str] = (),
+        cache: str | None = None,
+    ) -> None:
+        """Make a model a resource. Mistakes are collected and told together when frozen.
+
+        policy: without one the application refuses to start. name: in URLs, plural and hyphenated;
+        derived from the class otherwise. search: text fields that `q=` looks into.
+        cache: Cache-Control of its answers, "private, no-cache" unless given.
+        """
+        caller = sys._getframe(1)
+        where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        self.declare(Exposure(model, name, tuple(search), where), policy, cache)
+
+    def declare(
+        self, exposure: Exposure, policy: Policy | None, cache: str | None = None
+    ) -> None:
+        """What expose does, for exposures made by a program."""
+        if self._backend is not None:
+            raise SetupError(_too_late(exposure))
+        self._declared.append(Declared(exposure, policy, cache))
+
+    def check(self) -> list[Finding]:
+        """Every mistake and warning in what is exposed, without touching the database."""
+        return self._resolved()[3]
+
+    def freeze(self) -> Backend:
+        """Check everything, once. Raises SetupError with every finding."""
+        if self._backend is None:
+            self._backend = self._frozen()
+        return self._backend
+
+    def build_middleware_stack(self) -> ASGIApp:
+        backend = self.freeze()
+        for feature in self.features:
+            self.router.routes.extend(feature.routes(backend))
+        self.router.routes.extend(health_routes({"database": backend.store.database.ping}))
+        app = super().build_middleware_stack()
+        for middleware in reversed(web_stack(self.settings)):
+            app = middleware.cls(app, *middleware.args, **middleware.kwargs)
+        return app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            try:
+                self.freeze()
+            except SetupError as error:
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": f"\n{error}"})
+                return
+        await super().__call__(scope, receive, send)
+
+    def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
+        database = open_database(
+            self.database_url, self.settings.store, read_only=self._read_only
+        )
+        exposures = [declared.exposure for declared in self._declared]
+        schema, findings = schema_from(exposures, database.dialect.name)
+        of_model = {declared.exposure.model: declared for declared in self._declared}
+        by_name = {name: of_model[resource.model] for name, resource in schema.items()}
+        for name, declared in by_name.items():
+            where = declared.exposure.where
+            findings.extend(policy_findings(schema[name], declared.policy, where))
+        return schema, by_name, database, findings
+
+    def _frozen(self) -> Backend:
+        schema, declared, database, findings = self._resolved()
+        mistakes = [finding for finding in findings if finding.level == "error"]
+        if mistakes:
+            raise SetupError(*mistakes)
+        chapters = {
+            name: chapter_from(schema[name], given.policy or Policy())
+            for name, given in declared.items()
+        }
+        secret = self.settings.secret_key or secrets.token_hex(32)
+        readers = (*self._readers, *(r for feature in self.features for r in feature.readers))
+        return Backend(
+            title=self.title,
+            version=self.version,
+            schema=schema,
+            rulebook=Rulebook(chapters),
+            store=Store(database),
+            signer=Signer(secret.encode()),
+            settings=self.settings,
+            readers=readers,
+            caching={name: given.cache for name, given in declared.items() if given.cache},
+            user_document=self.openapi,
+            notes=self.notes,
+        )
+
+    def _closing(self, inner: Lifespan) -> Lifespan:
+        """The developer's lifespan, and after it the end of the database connections."""
+
+        @asynccontextmanager
+        async def lifespan(app: Any) -> AsyncIterator[Any]:
+            async with inner(app) as state:
+                yield state
+            if self._backend is not None:
+                await self._backend.store.database.close()
+
+        return lifespan
+
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
+
+
+def _too_late(exposure: Exposure) -> Finding:
+    return Finding(
+        "app.frozen",
+        exposure.model.__name__,
+        "is exposed after the application has begun to serve.",
+        "Call expose when the module is imported.",
+        where=exposure.where,
+    )

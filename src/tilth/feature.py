@@ -1,0 +1,47 @@
+"""What an application is made of once it is checked, and what one battery adds to it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from tilth.kernel.plan.cursor import Signer
+from tilth.kernel.policy.rulebook import Rulebook
+from tilth.kernel.schema.resource import Schema
+from tilth.kernel.store.run import Store
+from tilth.runtime.web.actor import CredentialReader
+from tilth.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backend:
+    """The frozen application that every feature serves.
+
+    caching: resource → its Cache-Control. user_document: the OpenAPI document of the developer's
+    own routes, made anew on each call. notes: what adopting a database renamed or left out.
+    """
+
+    title: str
+    version: str
+    schema: Schema
+    rulebook: Rulebook
+    store: Store
+    signer: Signer
+    settings: Settings
+    readers: Sequence[CredentialReader]
+    caching: Mapping[str, str]
+    user_document: Callable[[], dict[str, object]]
+    notes: tuple[str, ...] = ()
+
+
+def _no_routes(backend: Backend) -> Sequence[BaseRoute]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One battery. routes: made once, when the application is frozen, behind the developer's own."""
+
+    name: str
+    routes: Callable[[Backend], Sequence[BaseRoute]] = _no_routes
+    readers: tuple[CredentialReader, ...] = ()

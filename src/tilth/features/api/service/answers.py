@@ -1,0 +1,103 @@
+"""Plan → page → HTTP response: one row, a page of rows, or a stream of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from tilth.features.api.service import media
+from tilth.features.api.service.ask import Ask
+from tilth.features.api.service.etags import body_tag, is_known, row_tag, strong
+from tilth.features.api.service.exports import exported
+from tilth.features.api.service.links import collection_path, link_header, with_parameters
+from tilth.features.api.service.negotiate import negotiate
+from tilth.kernel.plan.read import not_found, plan_read
+from tilth.kernel.plan.shape import ReadPlan
+from tilth.kernel.store.page import Page
+
+VARY = "Accept, Authorization"
+STREAMED = (media.JSON, media.CSV, media.NDJSON)
+
+
+async def row_answer(ask: Ask) -> Response:
+    plan = plan_read(ask.intent, ask.sight, ask.backend.signer)
+    negotiate(ask.request.headers.get("accept"), (media.JSON,))
+    page = await ask.backend.store.read(plan, ask.sight.actor)
+    access = plan.shape.root.access
+    if not page.rows:
+        raise not_found(access)
+    row = page.rows[0]
+    expanded = [branch.relation.name for branch in plan.shape.root.branches]
+    body = orjson.dumps({name: row[name] for name in (*plan.fields, *expanded)})
+    etag = strong(row_tag(row, access.fields), body_tag(body))
+    links = [(collection_path(ask.base, access.resource.name), "collection")]
+    return _answered(ask, body, etag, links)
+
+
+async def rows_answer(ask: Ask) -> Response:
+    plan = plan_read(ask.intent, ask.sight, ask.backend.signer)
+    media_type = negotiate(ask.request.headers.get("accept"), STREAMED)
+    if media_type != media.JSON:
+        return await _streamed(ask, plan, media_type)
+    page = await ask.backend.store.read(plan, ask.sight.actor)
+    if not page.found:
+        raise not_found(ask.sight.access(ask.intent.resource))
+    links = dict(_page_links(ask, plan, page))
+    body: dict[str, Any] = {"items": page.rows, "next": links.get("next"), "prev": links.get("prev")}
+    if plan.shape.counting != "none":
+        body["total"] = page.total
+    content = orjson.dumps(body)
+    pairs = [(address, relation) for relation, address in links.items()]
+    return _answered(ask, content, strong(body_tag(content)), pairs)
+
+
+def _page_links(ask: Ask, plan: ReadPlan, page: Page) -> Iterator[tuple[str, str]]:
+    """relation → address. Rows without identity, and those asked for by offset, are counted off."""
+    if plan.shape.window.kind == "offset" or not plan.shape.root.access.resource.key:
+        if page.more:
+            yield "next", _address(ask, offset=str(plan.offset + plan.limit))
+        if plan.offset:
+            yield "prev", _address(ask, offset=str(max(0, plan.offset - plan.limit)))
+        return
+    backwards = plan.shape.window.kind == "before"
+    if page.rows and (page.more or backwards):
+        sealed = ask.backend.signer.seal(plan.binding, "after", page.keys[-1])
+        yield "next", _address(ask, cursor=sealed)
+    if page.rows and (page.more if backwards else plan.shape.window.kind == "after"):
+        sealed = ask.backend.signer.seal(plan.binding, "before", page.keys[0])
+        yield "prev", _address(ask, cursor=sealed)
+
+
+def _address(ask: Ask, **place: str) -> str:
+    changes = {"cursor": None, "offset": None, **place}
+    return with_parameters(ask.path, ask.request.scope["query_string"], changes)
+
+
+def _answered(ask: Ask, body: bytes, etag: str, links: list[tuple[str, str]]) -> Response:
+    headers = {**_headers(ask), "etag": etag, "link": _link(ask, links)}
+    if is_known(ask.request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media.JSON, headers=headers)
+
+
+def _headers(ask: Ask) -> dict[str, str]:
+    caching = ask.backend.caching.get(ask.intent.resource, "private, no-cache")
+    return {"cache-control": caching, "vary": VARY}
+
+
+def _link(ask: Ask, links: list[tuple[str, str]]) -> str:
+    description = ask.request.scope.get("root_path", "") + "/openapi.json"
+    return link_header([*links, (description, "service-desc")])
+
+
+async def _streamed(ask: Ask, plan: ReadPlan, media_type: str) -> Response:
+    all_rows = ask.intent.limit is None and plan.shape.window.kind != "before"
+    chunks = exported(ask.backend.store, plan, ask.sight.actor, all_rows=all_rows)
+    rows = await media.begun(chunks)
+    headers = {**_headers(ask), "link": _link(ask, [])}
+    if media_type == media.CSV:
+        columns = media.columns_of(plan.shape.root, plan.fields)
+        headers["content-disposition"] = f'attachment; filename="{ask.intent.resource}.csv"'
+        return StreamingResponse(media.csv_lines(rows, columns), media_type=media_type, headers=headers)
+    return StreamingResponse(media.ndjson_lines(rows), media_type=media_type, headers=headers)

@@ -1,0 +1,63 @@
+"""What went wrong between Tilth and a database, apart from how it is told."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tilth.errors import BadRequest, Unavailable
+
+Code = Literal["database_unavailable", "database_busy", "query_timeout", "database_schema"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """sentence: complete, and free of addresses, names of users and passwords. hint: what to do."""
+
+    code: Code
+    sentence: str
+    hint: str = ""
+
+
+def unavailable(failure: Failure) -> Unavailable:
+    """The 503 of a request; the hint is for those who run the application, not for its clients."""
+    return Unavailable(failure.sentence, code=failure.code, headers={"Retry-After": "1"})
+
+
+def unfit_value() -> BadRequest:
+    return BadRequest(
+        "A value in the request does not fit the column it is compared with: "
+        "it is too large, too long, or not of the column's type.",
+        code="value_out_of_range",
+    )
+
+
+def too_slow(seconds: float) -> Failure:
+    return Failure(
+        "query_timeout",
+        f"The database did not finish reading within {seconds:g} seconds.",
+        "Ask for fewer rows or fields, filter by an indexed field, or raise the statement deadline.",
+    )
+
+
+def no_connection_free(seconds: float) -> Failure:
+    return Failure(
+        "database_busy",
+        f"No database connection became free within {seconds:g} seconds.",
+        "Other reads hold them all: look for slow ones, or allow more connections.",
+    )
+
+
+def missing_table(name: str | None) -> Failure:
+    table = f"Table {name!r}" if name else "A table"
+    return Failure(
+        "database_schema",
+        f"{table} does not exist in the database; `tilth dev` creates missing tables.",
+    )
+
+
+def missing_column(name: str | None) -> Failure:
+    column = f"Column {name!r}" if name else "A column"
+    return Failure(
+        "database_schema",
+        f"{column} does not exist in the database, although the models name it.",
+        "Bring the database and the models to the same version.",
+    )

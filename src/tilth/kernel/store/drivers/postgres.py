@@ -1,0 +1,1 @@
+"""PostgreSQL for reading: a pool of asyncpg connections that only read."""

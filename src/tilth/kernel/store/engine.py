@@ -1,0 +1,70 @@
+"""A database URL → connections for reading. Nothing is connected to until the first read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from tilth.errors import Finding, SetupError
+from tilth.kernel.store.drivers.driver import Database
+from tilth.kernel.store.drivers.sqlite import SqliteDatabase
+from tilth.kernel.store.drivers.sqlite_file import sqlite_file_from
+from tilth.settings import StoreSettings
+
+DIALECTS: Mapping[str, str] = MappingProxyType(
+    {
+        "sqlite": "sqlite",
+        "sqlite+pysqlite": "sqlite",
+        "sqlite+aiosqlite": "sqlite",
+        "postgresql": "postgresql",
+        "postgres": "postgresql",
+        "postgresql+asyncpg": "postgresql",
+        "postgresql+psycopg": "postgresql",
+    }
+)
+"""Driver names are accepted since URLs are copied from elsewhere; Tilth chooses the driver itself."""
+
+_FORMS = (
+    "Write sqlite:///path/to/file.db, sqlite:// (in memory) or "
+    "postgresql://user:password@host:5432/database."
+)
+
+
+def open_database(url: str | URL, settings: StoreSettings, *, read_only: bool = False) -> Database:
+    """read_only: the database is another program's; Tilth opens it with no right to write.
+
+    Raises SetupError when the URL is not one Tilth knows or its driver is not installed.
+    """
+    where = database_url(url)
+    if where.drivername == "sqlite":
+        return SqliteDatabase(sqlite_file_from(where, read_only=read_only), settings)
+    try:
+        from tilth.kernel.store.drivers.postgres import PostgresDatabase
+    except ModuleNotFoundError as exc:
+        raise SetupError(missing_driver(exc.name or "asyncpg")) from exc
+    return PostgresDatabase(where, settings)
+
+
+def database_url(url: str | URL) -> URL:
+    """The URL with the plain name of its dialect. Raises SetupError that never shows the URL."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # SQLAlchemy's own message may quote the password.
+        raise SetupError(_bad_url("This is not a database URL.")) from None
+    dialect = DIALECTS.get(parsed.drivername)
+    if dialect is None:
+        raise SetupError(_bad_url(f"Tilth cannot use {parsed.drivername!r} databases."))
+    return parsed.set(drivername=dialect)
+
+
+def _bad_url(reason: str) -> Finding:
+    return Finding("settings.database", "database URL", reason, _FORMS)
+
+
+def missing_driver(name: str) -> Finding:
+    reason = f"PostgreSQL needs the driver {name}, which is not installed."
+    return Finding("settings.driver", "database URL", reason, "Install tilth[postgres].")
