@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
-from sqlalchemy import Column, Numeric, Table, inspect
+from sqlalchemy import Column, Float, Numeric, Table, inspect
 from sqlalchemy.orm import Mapper
 
 from tilth.errors import Finding
@@ -31,7 +31,7 @@ def mapped_exposures(exposures: Iterable[Exposure]) -> tuple[list[Mapped], list[
     mapped: dict[str, Mapped] = {}
     findings: list[Finding] = []
     for exposure in exposures:
-        mapper = inspect(exposure.model, raiseerr=False)
+        mapper: Any = inspect(exposure.model, raiseerr=False)
         if not isinstance(mapper, Mapper):
             findings.append(_not_mapped(exposure.model))
             continue
@@ -130,12 +130,19 @@ def storage_findings(title: str, fields: Iterable[Field], dialect_name: str) -> 
         return
     for field in fields:
         type_ = field.expression.type
-        if field.kind.name != "decimal" or not isinstance(field.expression, Column):
+        if not isinstance(field.expression, Column) or not _is_decimal(type_):
             continue
-        if not isinstance(type_, Numeric) or (type_.precision or 0) <= SQLITE_DIGITS:
-            continue
-        reason = (
-            f"SQLite keeps {SQLITE_DIGITS} digits of a decimal, {type_.precision} are declared."
-        )
-        remedy = f"Use tilth.ExactDecimal({type_.precision}, {type_.scale or 0}), or PostgreSQL."
-        yield Finding("schema.inexact_decimal", f"{title}.{field.name}", reason, remedy)
+        subject, precision = f"{title}.{field.name}", type_.precision
+        if precision is None:
+            reason = f"SQLite keeps only the first {SQLITE_DIGITS} digits of a decimal."
+            remedy = "Declare how many are needed: tilth.ExactDecimal(precision, scale)."
+            yield Finding("schema.inexact_decimal", subject, reason, remedy, "warning")
+        elif precision > SQLITE_DIGITS:
+            reason = f"SQLite keeps {SQLITE_DIGITS} digits of a decimal, not {precision}."
+            remedy = f"Use tilth.ExactDecimal({precision}, {type_.scale or 0}), or PostgreSQL."
+            yield Finding("schema.inexact_decimal", subject, reason, remedy)
+
+
+def _is_decimal(type_: Any) -> TypeGuard[Numeric[Any]]:
+    # Float was a Numeric until SQLAlchemy 2.1.
+    return isinstance(type_, Numeric) and not isinstance(type_, Float) and bool(type_.asdecimal)

@@ -98,7 +98,7 @@ def plain_text(number: Decimal) -> str:
 
 def _rounded(number: Decimal, scale: int) -> str:
     # Half away from zero, as PostgreSQL rounds when it stores.
-    context = Context(prec=number.adjusted() + scale + 9 if number else scale + 9)
+    context = Context(prec=max(number.adjusted(), 0) + scale + 9)
     rounded = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, context)
     return format(rounded if rounded else abs(rounded), "f")
 

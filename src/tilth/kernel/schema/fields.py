@@ -1,9 +1,9 @@
-"""Mapped attribute → Field, or the Finding that says why not."""
+"""Mapped attribute → Field, or why it cannot be one."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, types
+from sqlalchemy import Column, ColumnElement, Label, types
 from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -29,33 +29,27 @@ def fields_of(
     fields: dict[str, Field] = {}
     findings: list[Finding] = []
     for prop in mapper.column_attrs:
-        expression = column_of(mapper, prop)
-        kind = _kind(expression, dialect_name, reflected)
+        kind = _kind(prop, dialect_name, reflected)
         if isinstance(kind, Refusal):
             subject = f"{mapper.class_.__name__}.{prop.key}"
             findings.append(Finding("schema.unknown_type", subject, kind.reason, kind.remedy))
         else:
-            fields[prop.key] = _field(mapper, prop.key, expression, kind)
+            fields[prop.key] = _field(mapper, prop, kind)
     return fields, findings
 
 
-def column_of(mapper: Mapper[Any], prop: ColumnProperty[Any]) -> ColumnElement[Any]:
-    """A property of joined inheritance has the same key in several tables: the most general one."""
-    keys = [column for column in prop.columns if column in mapper.primary_key]
-    return plain((keys or prop.columns)[0])
-
-
-def _kind(column: ColumnElement[Any], dialect_name: str, reflected: bool) -> Kind | Refusal:
-    declared = column.info.get("tilth_kind") if isinstance(column, Column) else None
+def _kind(prop: ColumnProperty[Any], dialect_name: str, reflected: bool) -> Kind | Refusal:
+    declared = prop.info.get("tilth_kind")
     if declared is not None:
         return NAMED.get(declared) or Refusal(
             f'info names the kind "{declared}", which does not exist.',
             f"Use one of: {', '.join(NAMED)}.",
         )
-    kind = kind_of(column.type, dialect_name)
+    type_ = prop.columns[0].type
+    kind = kind_of(type_, dialect_name)
     if kind is None and reflected:
         return OPAQUE
-    return kind or _refusal(column.type, dialect_name)
+    return kind or _refusal(type_, dialect_name)
 
 
 def _refusal(type_: TypeEngine[Any], dialect_name: str) -> Refusal:
@@ -67,41 +61,53 @@ def _refusal(type_: TypeEngine[Any], dialect_name: str) -> Refusal:
             )
         case types.Enum():
             return Refusal(
-                "the values of its members are neither text nor numbers, so JSON has no word for them.",
+                "its members have values that are neither text nor numbers.",
                 "Give the members str or int values.",
             )
         case TypeDecorator():
             return Refusal(
-                f"{type(type_).__name__} changes values in Python, which the read path does not run.",
-                'Say what is stored with info={"tilth_kind": "text"} on the column, '
-                "or hide the column from the mapping.",
+                f"{type(type_).__name__} changes values in Python, after they have left SQL.",
+                'Say what the database holds: info={"tilth_kind": "text"} on the column.',
+            )
+        case types.NullType():
+            return Refusal(
+                "it has no type.",
+                "Give the column one; an expression gets it by type_coerce(expression, Integer).",
             )
     return Refusal(
         f"the type {type(type_).__name__} is not known.",
-        'Say what is stored with info={"tilth_kind": "text"} on the column.',
+        'Say what the database holds: info={"tilth_kind": "text"} on the column.',
     )
 
 
-def _field(mapper: Mapper[Any], key: str, column: ColumnElement[Any], kind: Kind) -> Field:
+def _field(mapper: Mapper[Any], prop: ColumnProperty[Any], kind: Kind) -> Field:
+    column = _expression(mapper, prop)
+    documented = getattr(mapper.class_, "model_fields", {}).get(prop.key)
+    description = prop.doc or getattr(documented, "description", None)
     if not isinstance(column, Column):
-        return Field(key, column, kind, nullable=True, computed=True)
-    documented = getattr(mapper.class_, "model_fields", {}).get(key)
+        return Field(prop.key, column, kind, nullable=True, computed=True, description=description)
     return Field(
-        key,
+        prop.key,
         column,
         kind,
         nullable=bool(column.nullable),
         computed=_is_computed(column),
         has_default=_has_default(column),
         unique=frozenset({column.key}) in unique_sets(column.table),
-        max_length=_max_length(column.type, kind),
-        description=column.comment or getattr(documented, "description", None),
+        max_length=getattr(column.type, "length", None) if kind.name == "text" else None,
+        description=column.comment or description,
     )
 
 
+def _expression(mapper: Mapper[Any], prop: ColumnProperty[Any]) -> ColumnElement[Any]:
+    """Joined inheritance has the key under one name in several tables: the mapper's is taken."""
+    keys = [column for column in prop.columns if column in mapper.primary_key]
+    column = plain((keys or prop.columns)[0])
+    return column.element if isinstance(column, Label) else column
+
+
 def _is_computed(column: Column[Any]) -> bool:
-    always = column.identity is not None and column.identity.always
-    return column.computed is not None or bool(always)
+    return column.computed is not None or bool(column.identity and column.identity.always)
 
 
 def _has_default(column: Column[Any]) -> bool:
@@ -110,7 +116,3 @@ def _has_default(column: Column[Any]) -> bool:
         or column.server_default is not None
         or column is getattr(column.table, "autoincrement_column", None)
     )
-
-
-def _max_length(type_: TypeEngine[Any], kind: Kind) -> int | None:
-    return getattr(type_, "length", None) if kind.name == "text" else None

@@ -1,17 +1,17 @@
 """Column type → how its values look in JSON, in a URL and on a form: one table."""
 
+import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Dialect, types
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Dialect, make_url, types
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tilth.kernel.schema import decoders, parsers
-from tilth.kernel.schema.decoders import Carrier as Carrier
-from tilth.kernel.schema.decoders import Json as Json
+from tilth.kernel.schema.decoders import Carrier, Json
 from tilth.kernel.schema.types import ExactDecimal
 
 KindName = Literal[
@@ -63,50 +63,67 @@ _INT64 = {
     "maximum": parsers.INT64.stop - 1,
 }
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
-_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{6})?$"
+_MOMENT = {"type": "string", "format": "date-time"}
+# JSON Schema's format "time" demands an offset, its "duration" knows no sign and no fraction.
+_CLOCK = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{6})?$"}
+_DURATION = {
+    "type": "string",
+    "pattern": "^-?P(-?[0-9]+[YMD])*(T(-?[0-9]+([.][0-9]+)?[HMS])+)?$",
+}
 _ANY = EQUALITY | ORDER
 
 # fmt: off
-BOOLEAN = Kind("boolean", {"type": "boolean"}, EQUALITY, "checkbox", parsers.parse_boolean, decoders.decode_boolean)
-INTEGER = Kind("integer", _INT64, _ANY, "number", parsers.parse_integer, decoders.decode_stored)
-FLOAT = Kind("float", {"type": "number"}, _ANY, "number", parsers.parse_float, decoders.decode_float)
-LINE = Kind("text", _STRING, _ANY | TEXT, "text", parsers.parse_text, decoders.decode_stored)
+BOOLEAN = Kind("boolean", {"type": "boolean"}, EQUALITY, "checkbox",
+               parsers.parse_boolean, decoders.decode_boolean)
+INTEGER = Kind("integer", _INT64, _ANY, "number",
+               parsers.parse_integer, decoders.decode_stored)
+FLOAT = Kind("float", {"type": "number"}, _ANY, "number",
+             parsers.parse_float, decoders.decode_float)
+LINE = Kind("text", _STRING, _ANY | TEXT, "text",
+            parsers.parse_text, decoders.decode_stored)
 PROSE = replace(LINE, widget="textarea")
-BYTES = Kind("bytes", _BASE64, EQUALITY, "file", parsers.parse_bytes, decoders.decode_bytes, sortable=False)
-MOMENT = Kind("datetime", {"type": "string", "format": "date-time"}, _ANY, "datetime", parsers.parse_moment, decoders.decode_datetime)
+BYTES = Kind("bytes", _BASE64, EQUALITY, "file",
+             parsers.parse_bytes, decoders.decode_bytes, sortable=False)
+MOMENT = Kind("datetime", _MOMENT, _ANY, "datetime",
+              parsers.parse_moment, decoders.decode_datetime)
 NAIVE_MOMENT = replace(MOMENT, parse=parsers.parse_naive_moment)
-DATE = Kind("date", {"type": "string", "format": "date"}, _ANY, "date", parsers.parse_date, decoders.decode_date)
-# JSON Schema's own format "time" demands an offset, which this type has not.
-TIME = Kind("time", {"type": "string", "format": "time-local", "pattern": _CLOCK}, _ANY, "time", parsers.parse_time, decoders.decode_time)
-OFFSET_TIME = Kind("time", {"type": "string", "format": "time"}, _ANY, "time", parsers.parse_time, decoders.decode_time_with_offset)
-INTERVAL = Kind("interval", {"type": "string", "format": "duration"}, _ANY, "text", parsers.parse_interval, decoders.decode_interval)
-UUID = Kind("uuid", {"type": "string", "format": "uuid"}, _ANY, "text", parsers.parse_uuid, decoders.decode_uuid)
+DATE = Kind("date", {"type": "string", "format": "date"}, _ANY, "date",
+            parsers.parse_date, decoders.decode_date)
+TIME = Kind("time", _CLOCK, _ANY, "time",
+            parsers.parse_time, decoders.decode_time)
+OFFSET_TIME = Kind("time", {"type": "string", "format": "time"}, _ANY, "time",
+                   parsers.parse_time_with_offset, decoders.decode_time_with_offset)
+INTERVAL = Kind("interval", _DURATION, _ANY, "text",
+                parsers.parse_interval, decoders.decode_interval)
+UUID = Kind("uuid", {"type": "string", "format": "uuid"}, _ANY, "text",
+            parsers.parse_uuid, decoders.decode_uuid)
 UUID_TEXT = replace(UUID, parse=parsers.parse_uuid_text)
-JSON = Kind("json", {}, _PRESENCE, "json", parsers.parse_nothing, decoders.decode_json, sortable=False)
-OPAQUE = Kind("opaque", _STRING, _PRESENCE, "text", parsers.parse_nothing, decoders.decode_stored, sortable=False)
+JSON = Kind("json", {}, _PRESENCE, "json",
+            parsers.parse_nothing, decoders.decode_json, sortable=False)
+OPAQUE = Kind("opaque", _STRING, _PRESENCE, "text",
+              parsers.parse_nothing, decoders.decode_stored, sortable=False)
 # fmt: on
-
-
-NAMED: Mapping[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        BOOLEAN, INTEGER, FLOAT, LINE, BYTES, MOMENT, DATE, TIME, INTERVAL, UUID, JSON, OPAQUE
-    )
-}  # fmt: skip
-"""What `info={"tilth_kind": name}` on a column may say."""
 
 
 def decimal_kind(scale: int | None) -> Kind:
     """scale: digits after the point, always that many; None for as many as the value has."""
-    fraction = r"(\.\d+)?" if scale is None else rf"\.\d{{{scale}}}" if scale > 0 else ""
+    fraction = "([.][0-9]+)?" if scale is None else f"[.][0-9]{{{scale}}}" if scale > 0 else ""
     return Kind(
         "decimal",
-        {"type": "string", "pattern": rf"^-?\d+{fraction}$"},
+        {"type": "string", "pattern": f"^-?[0-9]+{fraction}$"},
         _ANY,
         "number",
         parsers.parse_decimal,
         decoders.decimal_decoder(scale),
     )
+
+
+_SIMPLE = (
+    BOOLEAN, INTEGER, FLOAT, decimal_kind(None), LINE, BYTES, MOMENT, DATE, TIME, INTERVAL, UUID,
+    JSON, OPAQUE,
+)  # fmt: skip
+NAMED: Mapping[str, Kind] = {kind.name: kind for kind in _SIMPLE}
+"""What `info={"tilth_kind": name}` on a column may say."""
 
 
 def _numeric_kind(type_: types.Numeric[Any]) -> Kind:
@@ -121,13 +138,16 @@ def _exact_kind(type_: ExactDecimal, dialect_name: str) -> Kind:
     return replace(plain, parse=type_.parse, decode=stored)
 
 
-def enum_kind(type_: types.Enum) -> Kind | None:
+def _enum_kind(type_: types.Enum) -> Kind | None:
     """By value of the member, whatever the column stores; None when JSON has no such value."""
-    values = _values_by_stored_text(type_)
+    members = _members(type_)
+    values: dict[str, Any] = {
+        text: member.value if isinstance(member, enum.Enum) else member
+        for text, member in members.items()
+    }
     if not all(isinstance(value, str | int | float) for value in values.values()):
         return None
-    members = _members(type_) if type_.enum_class else type_.enums
-    choices = {_url_text(value): member for value, member in zip(values.values(), members)}
+    choices = {_url_text(values[text]): member for text, member in members.items()}
     return Kind(
         "enum",
         _enum_schema(list(values.values())),
@@ -138,20 +158,15 @@ def enum_kind(type_: types.Enum) -> Kind | None:
     )
 
 
-def _values_by_stored_text(type_: types.Enum) -> dict[str, Any]:
+def _members(type_: types.Enum) -> dict[str, enum.Enum | str]:
+    """Stored text → member; a type made of texts alone has those as its members."""
     if type_.enum_class is None:
         return {text: text for text in type_.enums}
-    return {
-        text: member.value if hasattr(member, "value") else member
-        for text, member in zip(type_.enums, _members(type_), strict=True)
-    }
-
-
-def _members(type_: types.Enum) -> list[Any]:
-    """The members in the order of type_.enums, with aliases if the type stores those as well."""
-    members = type_.enum_class.__members__
-    once = [member for name, member in members.items() if member.name == name]
-    return once if len(once) == len(type_.enums) else list(members.values())
+    named = type_.enum_class.__members__
+    once = [member for name, member in named.items() if member.name == name]
+    # The type stores aliases as well if it was told not to omit them.
+    members = once if len(once) == len(type_.enums) else list(named.values())
+    return dict(zip(type_.enums, members, strict=True))
 
 
 def _url_text(value: str | float) -> str:
@@ -203,7 +218,7 @@ _TABLE: tuple[tuple[tuple[type, ...], Callable[[Any, str], Kind | None]], ...] =
     ((types.Integer,), lambda type_, _: INTEGER),
     ((types.Float,), lambda type_, _: decimal_kind(None) if type_.asdecimal else FLOAT),
     ((types.Numeric,), lambda type_, _: _numeric_kind(type_)),
-    ((types.Enum,), lambda type_, _: enum_kind(type_)),
+    ((types.Enum,), lambda type_, _: _enum_kind(type_)),
     ((types.Text,), lambda type_, _: PROSE),
     ((types.String,), lambda type_, _: LINE),
     ((types.LargeBinary, types.BINARY, types.VARBINARY), lambda type_, _: BYTES),
@@ -234,7 +249,7 @@ def kind_of(type_: TypeEngine[Any], dialect_name: str) -> Kind | None:
 
 @cache
 def _dialect(name: str) -> Dialect:
-    return postgresql.dialect() if name == "postgresql" else sqlite.dialect()
+    return make_url(f"{name}://").get_dialect()()
 
 
 def _changes_values(decorator: TypeDecorator[Any]) -> bool:

@@ -24,7 +24,7 @@ from tilth.kernel.schema.fields import fields_of
 from tilth.kernel.schema.place import place_of
 from tilth.kernel.schema.relations import relations_of
 from tilth.kernel.schema.resource import Field, Resource, Schema
-from tilth.kernel.schema.tables import tables_of
+from tilth.kernel.schema.tables import criterion_of, key_of, links_of, tables_of
 
 
 def schema_from(exposures: Sequence[Exposure], dialect_name: str) -> tuple[Schema, list[Finding]]:
@@ -64,17 +64,16 @@ def _resource(
     ]
     if any(finding.level == "error" for finding in findings):
         return None, findings
-    tables = tables_of(mapper)
     resource = Resource(
         name=names[mapper.class_],
         title=mapper.class_.__name__,
         model=mapper.class_,
-        tables=tables.tables,
+        tables=tables_of(mapper),
         fields=MappingProxyType(fields),
         relations=relations,
-        key=_key(mapper),
-        links=tables.links,
-        criterion=tables.criterion,
+        key=key_of(mapper),
+        links=links_of(mapper),
+        criterion=criterion_of(mapper),
         search=exposure.search,
         description=_description(mapper),
     )
@@ -89,12 +88,6 @@ def _declaration_findings(
     yield from name_warnings(title, names)
     if not exposure.reflected:
         yield from storage_findings(title, fields.values(), dialect_name)
-
-
-def _key(mapper: Mapper[Any]) -> tuple[str, ...]:
-    if any(table.info.get("tilth_no_key") for table in mapper.tables if isinstance(table, Table)):
-        return ()
-    return tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
 
 
 def _description(mapper: Mapper[Any]) -> str | None:

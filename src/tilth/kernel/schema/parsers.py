@@ -23,11 +23,12 @@ _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _DATE = r"\d{4}-\d\d-\d\d"
-_CLOCK = r"\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?"
-_OFFSET = r"[-+]\d\d:?\d\d"
+_CLOCK = r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?"
+_OFFSET = r"(?:[Zz]|[-+]\d\d:?\d\d)"
 _ONE_DATE = re.compile(_DATE, re.ASCII)
 _ONE_CLOCK = re.compile(_CLOCK, re.ASCII)
-_MOMENT = re.compile(rf"{_DATE}(?:[Tt ]{_CLOCK}(?:[Zz]|{_OFFSET})?)?", re.ASCII)
+_CLOCK_WITH_OFFSET = re.compile(rf"{_CLOCK}{_OFFSET}?", re.ASCII)
+_MOMENT = re.compile(rf"{_DATE}(?:[Tt ]{_CLOCK}{_OFFSET}?)?", re.ASCII)
 _UUID = re.compile(
     r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE
 )
@@ -111,6 +112,17 @@ def parse_time(text: str) -> time:
     except ValueError:
         pass
     raise ValueError(f"{_quoted(text)} is not a time such as 23:59:59.")
+
+
+def parse_time_with_offset(text: str) -> time:
+    """Without an offset UTC."""
+    try:
+        if _CLOCK_WITH_OFFSET.fullmatch(text):
+            moment = time.fromisoformat(text.upper())
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise ValueError(f"{_quoted(text)} is not a time such as 23:59:59Z.")
 
 
 def parse_interval(text: str) -> timedelta:

@@ -5,14 +5,11 @@ from pathlib import Path
 
 
 def place_of(model: type) -> str | None:
-    """ "models.py:12", relative to the working directory when below it; None for generated classes."""
+    """ "models.py:12", relative to the working directory if below it; None for generated classes."""
     try:
-        path = Path(inspect.getsourcefile(model) or "")
+        path = Path(inspect.getsourcefile(model) or "").resolve()
         _, line = inspect.getsourcelines(model)
-    except (OSError, TypeError, IndexError):
+    except (OSError, TypeError):
         return None
-    try:
-        path = path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        pass
-    return f"{path}:{line}"
+    here = Path.cwd()
+    return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{line}"

@@ -1,7 +1,7 @@
-"""relationship() → Relation: a join over placeholders that any statement can put its aliases into."""
+"""relationship() → Relation: a join over placeholders that a statement puts its aliases into."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Alias, Column, ColumnClause, ColumnElement, FromClause, Table, and_
 from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
@@ -12,10 +12,12 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Groupin
 from tilth.errors import Finding
 from tilth.kernel.schema.expressions import Replace, plain, replaced
 from tilth.kernel.schema.resource import Join, Relation
-from tilth.kernel.schema.tables import tables_of, unique_sets
+from tilth.kernel.schema.tables import key_of, tables_of, unique_sets
 
+Property = RelationshipProperty[Any]
+Placeholders = dict[FromClause, Alias]
 Equality = tuple[Column[Any], Column[Any]]
-"""A column of the owner = a column of the target."""
+"""A column of the owner and the column of the target it equals."""
 
 
 def relations_of(
@@ -35,90 +37,79 @@ def relations_of(
     return relations, findings
 
 
-def _not_understood(mapper: Mapper[Any], prop: RelationshipProperty[Any]) -> Finding:
+def _not_understood(mapper: Mapper[Any], prop: Property) -> Finding:
     return Finding(
         "schema.join_not_understood",
         f"{mapper.class_.__name__}.{prop.key}",
-        "the relationship goes through a join or an aliased class.",
-        "Relate to the mapped class itself, through one table at most.",
+        "the relationship goes through a join, a query or an aliased class.",
+        "Relate to the mapped class itself, through one link table at most.",
     )
 
 
-def _relation(mapper: Mapper[Any], prop: RelationshipProperty[Any], target: str) -> Relation:
-    tables = tables_of(prop.mapper).tables
-    remote = {table: table.alias() for table in tables}
-    secondary = prop.secondary.alias() if prop.secondary is not None else None
+def _relation(mapper: Mapper[Any], prop: Property, target: str) -> Relation:
+    remote = {table: _placeholder(table) for table in tables_of(prop.mapper)}
+    link = {} if prop.secondary is None else {prop.secondary: _placeholder(prop.secondary)}
     many = bool(prop.uselist)
     return Relation(
         prop.key,
         target,
         many,
-        Join(_on(prop, remote, secondary), remote, secondary),
-        single_row=not many and secondary is None and _finds_one(prop),
-        order=_order(prop, remote, secondary),
-        local=_local(mapper, prop) if secondary is None else (),
+        Join(_on(prop, remote, link), remote, next(iter(link.values()), None)),
+        single_row=not many and not link and _finds_one(prop),
+        order=tuple(replaced(each, _columns(remote | link)) for each in prop.order_by or ()),
+        local=() if link else _local(mapper, prop),
         description=prop.doc,
     )
 
 
-def _on(
-    prop: RelationshipProperty[Any], remote: Mapping[FromClause, Alias], secondary: Alias | None
-) -> ColumnElement[bool]:
-    if secondary is None:
+def _placeholder(table: FromClause) -> Alias:
+    return cast(Alias, table.alias())
+
+
+def _on(prop: Property, remote: Placeholders, link: Placeholders) -> ColumnElement[bool]:
+    if prop.secondaryjoin is None:
         return replaced(prop.primaryjoin, _remote_columns(remote))
-    assert prop.secondary is not None and prop.secondaryjoin is not None
-    link = {prop.secondary: secondary}
     return and_(
         replaced(prop.primaryjoin, _columns(link)),
-        replaced(prop.secondaryjoin, _columns({**remote, **link})),
+        replaced(prop.secondaryjoin, _columns(remote | link)),
     )
 
 
-def _remote_columns(placeholders: Mapping[FromClause, Alias]) -> Replace:
-    """Only the columns the ORM marked as remote: a table joined to itself has both sides in it."""
-    anywhere = _columns(placeholders)
-    return lambda column: anywhere(column) if "remote" in column._annotations else None
+def _remote_columns(placeholders: Placeholders) -> Replace:
+    """Only the columns the ORM marked remote: in a table joined to itself, both sides are there."""
+    replace = _columns(placeholders)
+    return lambda part: replace(part) if _is_remote(part) else None
 
 
-def _columns(placeholders: Mapping[FromClause, Alias]) -> Replace:
-    def replace(column: ColumnElement[Any]) -> ColumnElement[Any] | None:
-        if not isinstance(column, ColumnClause):
-            return None
-        placeholder = placeholders.get(plain(column).table)
-        return None if placeholder is None else placeholder.columns[column.key]
+def _columns(placeholders: Placeholders) -> Replace:
+    def replace(part: ColumnElement[Any]) -> ColumnElement[Any] | None:
+        table = plain(part).table if isinstance(part, ColumnClause) else None
+        placeholder = placeholders.get(table) if table is not None else None
+        return None if placeholder is None else placeholder.columns[cast(Any, part).key]
 
     return replace
 
 
-def _order(
-    prop: RelationshipProperty[Any], remote: Mapping[FromClause, Alias], secondary: Alias | None
-) -> tuple[ColumnElement[Any], ...]:
-    placeholders = dict(remote)
-    if secondary is not None and prop.secondary is not None:
-        placeholders[prop.secondary] = secondary
-    return tuple(replaced(each, _columns(placeholders)) for each in prop.order_by or ())
-
-
-def _finds_one(prop: RelationshipProperty[Any]) -> bool:
+def _finds_one(prop: Property) -> bool:
     """The columns asked for on the target's side can only occur in one row."""
     asked = {pair[1] for pair in _equalities(prop) if pair is not None}
     return any(
-        names <= {column.key for column in asked if column.table is table}
-        for table in tables_of(prop.mapper).tables
-        for names in unique_sets(table)
+        keys <= {column.key for column in asked if column.table is table}
+        for table in tables_of(prop.mapper)
+        for keys in unique_sets(table)
     )
 
 
-def _local(mapper: Mapper[Any], prop: RelationshipProperty[Any]) -> tuple[str, ...]:
+def _local(mapper: Mapper[Any], prop: Property) -> tuple[str, ...]:
     """Fields that hold the target's key, in its order, if the join asks for that key alone."""
     pairs = _equalities(prop)
     if prop.direction is not RelationshipDirection.MANYTOONE or None in pairs:
         return ()
-    key = [prop.mapper.get_property_by_column(column).key for column in prop.mapper.primary_key]
     try:
         held = {_name(prop.mapper, pair[1]): _name(mapper, pair[0]) for pair in pairs if pair}
     except UnmappedColumnError:
         return ()
+    key = key_of(prop.mapper)
     return tuple(held[name] for name in key) if held.keys() == set(key) else ()
 
 
@@ -126,20 +117,20 @@ def _name(mapper: Mapper[Any], column: Column[Any]) -> str:
     return mapper.get_property_by_column(column).key
 
 
-def _equalities(prop: RelationshipProperty[Any]) -> list[Equality | None]:
+def _equalities(prop: Property) -> list[Equality | None]:
     """One pair for each condition of the join, None for a condition that is no such pair."""
-    return [_equality(condition) for condition in _conjuncts(prop.primaryjoin)]
+    return [_equality(condition) for condition in _conditions(prop.primaryjoin)]
 
 
-def _conjuncts(condition: ColumnElement[Any]) -> Iterator[ColumnElement[Any]]:
-    match condition:
+def _conditions(joined: Any) -> Iterator[ColumnElement[Any]]:
+    match joined:
         case Grouping():
-            yield from _conjuncts(condition.element)
-        case BooleanClauseList() if condition.operator is operators.and_:
-            for part in condition.clauses:
-                yield from _conjuncts(part)
+            yield from _conditions(joined.element)
+        case BooleanClauseList() if joined.operator is operators.and_:
+            for part in joined.clauses:
+                yield from _conditions(part)
         case _:
-            yield condition
+            yield joined
 
 
 def _equality(condition: ColumnElement[Any]) -> Equality | None:
@@ -152,5 +143,5 @@ def _equality(condition: ColumnElement[Any]) -> Equality | None:
     return (near, far) if isinstance(near, Column) and isinstance(far, Column) else None
 
 
-def _is_remote(element: ColumnElement[Any]) -> bool:
-    return "remote" in element._annotations
+def _is_remote(part: ColumnElement[Any]) -> bool:
+    return "remote" in part._annotations

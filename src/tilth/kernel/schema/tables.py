@@ -1,6 +1,5 @@
 """Mapper → the tables its rows come from, how they are joined and which rows are its own."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Index, Table, UniqueConstraint, false, or_
@@ -9,23 +8,18 @@ from sqlalchemy.orm import Mapper
 from tilth.kernel.schema.expressions import plain
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tables:
-    """The first parts of a Resource: see there."""
-
-    tables: tuple[FromClause, ...]
-    links: tuple[ColumnElement[bool], ...]
-    criterion: ColumnElement[bool] | None
+def tables_of(mapper: Mapper[Any]) -> tuple[FromClause, ...]:
+    """The most general table first; several only for joined inheritance."""
+    return tuple(dict.fromkeys(step.local_table for step in _lineage(mapper)))
 
 
-def tables_of(mapper: Mapper[Any]) -> Tables:
-    chain = lineage(mapper)
-    tables = dict.fromkeys(step.local_table for step in chain)
-    links = [step.inherit_condition for step in chain if step.inherit_condition is not None]
-    return Tables(tuple(tables), tuple(map(plain, links)), criterion_of(mapper))
+def links_of(mapper: Mapper[Any]) -> tuple[ColumnElement[bool], ...]:
+    """How each further table is joined to those before it."""
+    conditions = [step.inherit_condition for step in _lineage(mapper)]
+    return tuple(plain(condition) for condition in conditions if condition is not None)
 
 
-def lineage(mapper: Mapper[Any]) -> list[Mapper[Any]]:
+def _lineage(mapper: Mapper[Any]) -> list[Mapper[Any]]:
     """The mappers whose rows make up this one's, the most general first."""
     chain = [mapper]
     while chain[0].inherits is not None and not chain[0].concrete:
@@ -48,23 +42,28 @@ def criterion_of(mapper: Mapper[Any]) -> ColumnElement[bool] | None:
     return or_(*(plain(discriminator) == identity for identity in identities))
 
 
+def key_of(mapper: Mapper[Any]) -> tuple[str, ...]:
+    """Names of the attributes that identify a row; none for a view or table without a key."""
+    if any(table.info.get("tilth_no_key") for table in mapper.tables if isinstance(table, Table)):
+        return ()
+    return tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
+
+
 def unique_sets(table: FromClause) -> list[frozenset[str]]:
-    """Names of columns that together occur in at most one row, the primary key first."""
-    if not isinstance(table, Table):
-        return [frozenset(column.key for column in table.primary_key)]
-    constraints = [
-        constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint)
-    ]
-    indexes = [index for index in table.indexes if index.unique and _covers_all_rows(index)]
+    """Keys of columns that together occur in at most one row, the primary key first."""
+    if not isinstance(table, Table) or table.info.get("tilth_no_key"):
+        return []
+    constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    indexes = [each for each in table.indexes if each.unique and _covers_all_rows(each)]
     found = [
         [column.key for column in table.primary_key],
-        *([column.key for column in each.columns] for each in (*constraints, *indexes)),
-        *([column.key] for column in table.columns if column.unique),
+        *([column.key for column in constraint.columns] for constraint in constraints),
+        *([column.key for column in index.columns] for index in indexes),
     ]
-    return [frozenset(names) for names in found if names]
+    return [frozenset(keys) for keys in found if keys]
 
 
 def _covers_all_rows(index: Index) -> bool:
     conditions = [index.dialect_options[name].get("where") for name in ("postgresql", "sqlite")]
-    plain_columns = len(index.columns) == len(index.expressions)
-    return plain_columns and all(condition is None for condition in conditions)
+    only_columns = len(index.columns) == len(index.expressions)
+    return only_columns and all(condition is None for condition in conditions)

@@ -1,5 +1,6 @@
 """Column types of Tilth's own: decimals that SQLite keeps exactly."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from tilth.kernel.schema.decoders import Carrier, Json, decimal_decoder
 from tilth.kernel.schema.parsers import parse_decimal
 
+_STORED = re.compile(r"[pn]\d+(?:\.\d+)?", re.ASCII)
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -31,19 +33,19 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
-            return dialect.type_descriptor(String(self.precision + 2))
+            return dialect.type_descriptor(String(self.precision + 3))
         return dialect.type_descriptor(Numeric(self.precision, self.scale))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if value is None:
             return None
-        exact = self._fitted(Decimal(value) if not isinstance(value, Decimal) else value)
+        exact = self._fitted(value if isinstance(value, Decimal) else Decimal(str(value)))
         return self._stored(exact) if dialect.name == "sqlite" else exact
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        if value is None or dialect.name != "sqlite":
-            return value
-        return Decimal(_plain(value))
+        if value is None:
+            return None
+        return Decimal(_padded(value) if dialect.name == "sqlite" else value)
 
     def parse(self, text: str) -> Decimal:
         """Text from a URL; ValueError when the column could not hold the number."""
@@ -51,30 +53,31 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
     def decode_stored(self, value: Carrier) -> Json:
         """The text SQLite keeps → plain digits, or what is stored when it is no such text."""
-        if isinstance(value, str) and value[:1] in ("p", "n"):
-            value = _plain(value)
+        if isinstance(value, str) and _STORED.fullmatch(value):
+            value = _padded(value)
         return decimal_decoder(self.scale)(value)
 
     def _fitted(self, value: Decimal) -> Decimal:
         if not value.is_finite():
             raise ValueError(f"{value} is not a finite number.")
-        _, digits, exponent = value.normalize().as_tuple()
-        assert isinstance(exponent, int)
-        if -exponent > self.scale or (value and value.adjusted() >= self.precision - self.scale):
+        # Not by rounding and comparing: both work within the context's 28 digits.
+        _, digits, exponent = value.as_tuple()
+        excess = -int(exponent) - self.scale
+        whole = self.precision - self.scale
+        if (value and value.adjusted() >= whole) or (excess > 0 and any(digits[-excess:])):
             raise ValueError(
-                f"{value} does not fit: {self.precision - self.scale} digits before "
-                f"and {self.scale} after the point."
+                f"{value} does not fit: {whole} digits before the point, {self.scale} after it."
             )
         return value
 
     def _stored(self, value: Decimal) -> str:
         width = self.precision + (1 if self.scale else 0)
-        digits = f"{abs(value):.{self.scale}f}".zfill(width)[-width:]
+        digits = f"{value.copy_abs():.{self.scale}f}".zfill(width)
         return f"n{digits.translate(_COMPLEMENT)}" if value < 0 else f"p{digits}"
 
 
-def _plain(stored: str) -> str:
-    """The number in a stored text, with its padding."""
+def _padded(stored: str) -> str:
+    """The number in a stored text, still with its leading zeros."""
     if stored.startswith("n"):
         return "-" + stored[1:].translate(_COMPLEMENT)
     return stored[1:]
