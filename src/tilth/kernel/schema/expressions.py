@@ -20,7 +20,7 @@ def plain(expression: Expression) -> Expression:
 def replaced(expression: Expression, replace: Replace) -> Expression:
     """The plain expression with some of its parts replaced; replace answers None to keep one.
 
-    replace sees columns as the ORM annotates them ("remote", "foreign").
+    replace sees columns as the ORM annotates them ("local", "remote").
     """
 
     def replace_column(part: object) -> ColumnElement[Any] | None:

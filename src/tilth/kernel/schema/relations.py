@@ -68,17 +68,17 @@ def _placeholder(table: FromClause) -> Alias:
 
 def _on(prop: Property, remote: Placeholders, link: Placeholders) -> ColumnElement[bool]:
     if prop.secondaryjoin is None:
-        return replaced(prop.primaryjoin, _remote_columns(remote))
+        return replaced(prop.primaryjoin, _far_columns(remote))
     return and_(
         replaced(prop.primaryjoin, _columns(link)),
         replaced(prop.secondaryjoin, _columns(remote | link)),
     )
 
 
-def _remote_columns(placeholders: Placeholders) -> Replace:
-    """Only the columns the ORM marked remote: in a table joined to itself, both sides are there."""
+def _far_columns(placeholders: Placeholders) -> Replace:
+    """The owner's columns stay: in a table joined to itself they are of the target's table too."""
     replace = _columns(placeholders)
-    return lambda part: replace(part) if _is_remote(part) else None
+    return lambda part: None if _is_local(part) else replace(part)
 
 
 def _columns(placeholders: Placeholders) -> Replace:
@@ -136,12 +136,13 @@ def _conditions(joined: Any) -> Iterator[ColumnElement[Any]]:
 def _equality(condition: ColumnElement[Any]) -> Equality | None:
     if not isinstance(condition, BinaryExpression) or condition.operator is not operators.eq:
         return None
-    near, far = sorted((condition.left, condition.right), key=_is_remote)
-    if _is_remote(near) or not _is_remote(far):
+    far, near = sorted((condition.left, condition.right), key=_is_local)
+    if _is_local(far) or not _is_local(near):
         return None
     near, far = plain(near), plain(far)
     return (near, far) if isinstance(near, Column) and isinstance(far, Column) else None
 
 
-def _is_remote(part: ColumnElement[Any]) -> bool:
-    return "remote" in part._annotations
+def _is_local(part: ColumnElement[Any]) -> bool:
+    # The ORM marks the owner's side of every relationship, but not all of the target's as remote.
+    return "local" in part._annotations
