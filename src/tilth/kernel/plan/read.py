@@ -1,5 +1,6 @@
 """Intent + Schema + Policy + Actor → ReadPlan."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,8 +41,8 @@ def continued(plan: ReadPlan, keys: tuple[Any, ...], rows: int) -> ReadPlan:
     rows: how many were read; where rows have no identity, they are counted off instead.
     """
     if not plan.shape.root.access.resource.key:
-        window = replace(plan.shape, window=Window("offset"))
-        return replace(plan, shape=window, offset=plan.offset + rows)
+        counted = replace(plan.shape, window=Window("offset"))
+        return replace(plan, shape=counted, offset=plan.offset + rows)
     base = plan.values[: plan.own_values]
     slots = tuple(range(len(base), len(base) + len(keys)))
     window = Window("after", tuple(key is None for key in keys), slots)
@@ -49,23 +50,22 @@ def continued(plan: ReadPlan, keys: tuple[Any, ...], rows: int) -> ReadPlan:
 
 
 def _plan_row(intent: Intent, sight: Sight, access: Access, draft: Draft) -> ReadPlan:
-    key_slots = _key_slots(intent, access, draft)
+    key_slots = draft.slots(key_values(access, intent.key or ()))
     chosen = tree_from(sight, access, intent.expand, intent.fields)
     whole = Node(access, tuple(access.fields), chosen.branches)
     shape = ReadShape(whole, key_slots=key_slots)
     return ReadPlan(shape, draft.values, chosen.fields, limit=1)
 
 
-def _key_slots(intent: Intent, access: Access, draft: Draft) -> tuple[int, ...]:
-    """A key that cannot be one is absent, like one that is not there."""
-    names, texts = access.resource.key, intent.key or ()
-    if not names or len(names) != len(texts):
+def key_values(access: Access, texts: Sequence[str]) -> list[Any]:
+    """Raises NotFound for what cannot be a key: it is absent, like one that is not there."""
+    fields = [access.resource.fields[name] for name in access.resource.key]
+    if not fields or len(fields) != len(texts):
         raise not_found(access)
     try:
-        values = [access.fields[n].kind.parse(t) for n, t in zip(names, texts, strict=True)]
+        return [field.kind.parse(text) for field, text in zip(fields, texts, strict=True)]
     except ValueError as exc:
         raise not_found(access) from exc
-    return draft.slots(values)
 
 
 def not_found(access: Access) -> NotFound:
@@ -77,7 +77,7 @@ def _owner(intent: Intent, sight: Sight, access: Access, draft: Draft) -> Owner:
     relation = dict(sight.relations(access)).get(intent.relation or "")
     if relation is None or not relation.many:
         raise NotFound(f"{access.resource.name} has no collection {intent.relation!r}.")
-    return Owner(access, relation, _key_slots(intent, access, draft))
+    return Owner(access, relation, draft.slots(key_values(access, intent.key or ())))
 
 
 def _plan_rows(

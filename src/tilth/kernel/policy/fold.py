@@ -7,7 +7,6 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, and_, false, not_, or_, true
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import (
-    AsBoolean,
     BooleanClauseList,
     False_,
     Grouping,
@@ -36,24 +35,20 @@ def fold(rule: ColumnElement[bool], decide: Decide) -> Folded:
             return False
         case Grouping():
             return fold(cast(ColumnElement[bool], rule.element), decide)
-        case AsBoolean() if rule.operator is operators.is_true:
-            return fold(rule.element, decide)
-        case AsBoolean() | UnaryExpression() if is_negation(rule):
-            return negated(fold(rule.element, decide))
+        case UnaryExpression() if is_negation(rule):
+            return negated(fold(cast(ColumnElement[bool], rule.element), decide))
         case BooleanClauseList() if rule.operator is operators.and_:
-            return conjunction(fold(part, decide) for part in _parts(rule))
+            return conjunction(fold(part, decide) for part in parts_of(rule))
         case BooleanClauseList() if rule.operator is operators.or_:
-            return disjunction(fold(part, decide) for part in _parts(rule))
+            return disjunction(fold(part, decide) for part in parts_of(rule))
     return _leaves_replaced(rule, decide)
 
 
-def _parts(rule: BooleanClauseList) -> list[ColumnElement[bool]]:
+def parts_of(rule: BooleanClauseList) -> list[ColumnElement[bool]]:
     return cast(list[ColumnElement[bool]], list(rule.clauses))
 
 
 def is_negation(rule: ColumnElement[Any]) -> bool:
-    if isinstance(rule, AsBoolean):
-        return rule.operator is operators.is_false
     return isinstance(rule, UnaryExpression) and rule.operator is operators.inv
 
 

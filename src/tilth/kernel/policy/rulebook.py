@@ -80,11 +80,13 @@ def owners_bound(rule: ColumnElement[bool], resource: Resource) -> ColumnElement
 
 def asks_for_roles(rule: ColumnElement[bool]) -> bool:
     binds = (part for part in visitors.iterate(rule) if isinstance(part, BindParameter))
-    return "me_roles" in {bind.key for bind in binds}
+    return any(bool(bind.key == "me_roles") for bind in binds)
 
 
 def _access_from(chapter: Chapter, key: tuple[Any, ...]) -> Access:
-    truth = dict(zip((leaf.wording for leaf in chapter.leaves), key[1], strict=True))
+    truth: dict[str, bool] = dict(
+        zip((leaf.wording for leaf in chapter.leaves), key[1], strict=True)
+    )
 
     def decide(rule: Rule) -> bool:
         return truth[rule.wording]

@@ -30,7 +30,11 @@ class Rule(ColumnElement[bool]):
     def holds_for(self, actor: Actor) -> bool:
         raise NotImplementedError
 
-    # SQLAlchemy would otherwise negate as "rule = 0", which is not a boolean step to fold.
+    # SQLAlchemy would otherwise write "rule = 1" and "rule = 0" for a database without booleans,
+    # and these are not steps that can be folded.
+    def self_group(self, against: object = None) -> "Rule":
+        return self
+
     def _negate(self) -> ColumnElement[bool]:
         return UnaryExpression(self, operator=inv)
 

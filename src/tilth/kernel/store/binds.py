@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import BindParameter, Integer, bindparam
 from sqlalchemy.engine import Dialect
@@ -77,20 +78,14 @@ class Binds:
 
 def actor_value(text: str | None, type_: TypeEngine[Any]) -> Any:
     """An actor's id or tenant as a value of a column's type; None, which denies, if it cannot be."""
-    if text is None:
-        return None
-    wanted = _python_type(type_)
     try:
-        return text if wanted is str else wanted(text)
-    except (ValueError, TypeError):
-        return None
-
-
-def _python_type(type_: TypeEngine[Any]) -> type:
-    try:
-        return type_.python_type
+        wanted = type_.python_type
     except NotImplementedError:  # a type of the developer's own, which says nothing of its values
-        return str
+        return text
+    try:
+        return wanted(text) if text is not None and wanted in (int, UUID) else text
+    except ValueError:
+        return None
 
 
 def arguments(parameters: Sequence[Parameter], plan: ReadPlan, actor: Actor) -> list[Any]:

@@ -57,11 +57,11 @@ def _one_row(shape: ReadShape, dialect: Dialect) -> Statement:
     binds = Binds(dialect)
     page = Page(source_of(shape.root.access), binds)
     spot = spot_in(page, shape.root, page.root)
-    terms = [*visible(page.root, binds), *_key_terms(page.root, shape.key_slots, binds)]
+    terms = [*visible(page.root, binds), *key_terms(page.root, shape.key_slots, binds)]
     rows = page.selected().where(*terms).limit(1).subquery("page")
     around = Around(rows, binds, nested=False)
     decoder = around.read(spot)
-    return _compiled(select(*around.carriers).select_from(rows), binds, decoder)
+    return compiled_from(select(*around.carriers).select_from(rows), binds, decoder)
 
 
 def _many_rows(shape: ReadShape, dialect: Dialect) -> Statement:
@@ -98,14 +98,14 @@ def _many_rows(shape: ReadShape, dialect: Dialect) -> Statement:
         outer = select(*found_total.c, inner.c[there], *carried)
         outer = outer.select_from(found_total.outerjoin(inner, true()))
     outer = outer.order_by(*(ordered(key, dialect.name) for key in outside))
-    return _compiled(outer, binds, decoder, head=head is not None, keys=len(keys))
+    return compiled_from(outer, binds, decoder, head=head is not None, keys=len(keys))
 
 
 def estimate_for(shape: ReadShape, dialect: Dialect) -> Statement:
     """The planner's guess of the total, on PostgreSQL: one row, one column of JSON."""
     binds = Binds(dialect)
     page, terms = _selection(shape, binds)
-    guess = _compiled(_matching(page, terms), binds, RowDecoder(()))
+    guess = compiled_from(_matching(page, terms), binds, RowDecoder(()))
     # EXPLAIN has no expression in SQLAlchemy; nothing of the request is in the text it prefixes.
     return Statement(
         f"EXPLAIN (FORMAT JSON) {guess.sql}", guess.parameters, guess.decoder, False, 0
@@ -132,7 +132,7 @@ def _members(owner: Owner, shape: ReadShape, binds: Binds) -> tuple[Page, list[S
     """
     parent = source_of(owner.access)
     there = joined(owner.relation, shape.root.access, parent.find)
-    of_parent = [*visible(parent, binds), *_key_terms(parent, owner.key_slots, binds)]
+    of_parent = [*visible(parent, binds), *key_terms(parent, owner.key_slots, binds)]
     if there.link is None:
         page = Page(there.source, binds)
         page.rows = page.rows.join(parent.rows, there.on)
@@ -147,7 +147,7 @@ def _key(source: Source) -> list[Sql]:
     return [replaced(resource.fields[name].expression, source.find) for name in resource.key]
 
 
-def _key_terms(source: Source, slots: Sequence[int], binds: Binds) -> Iterator[Sql]:
+def key_terms(source: Source, slots: Sequence[int], binds: Binds) -> Iterator[Sql]:
     resource = source.access.resource
     for name, value, slot in zip(resource.key, _key(source), slots, strict=True):
         yield value == binds.slot(slot, bind_type(resource.fields[name].kind, value.type))
@@ -165,7 +165,7 @@ def _head(shape: ReadShape, binds: Binds) -> Select[Any] | None:
     found: Sql = true()
     if shape.owner is not None:
         parent = source_of(shape.owner.access)
-        terms = [*visible(parent, binds), *_key_terms(parent, shape.owner.key_slots, binds)]
+        terms = [*visible(parent, binds), *key_terms(parent, shape.owner.key_slots, binds)]
         found = exists(select(literal_column("1")).select_from(parent.rows).where(*terms))
     total = null() if shape.counting == "none" else _total(shape, binds)
     return select(found.label("found"), total.label("total"))
@@ -183,7 +183,7 @@ def _matching(page: Page, terms: Sequence[Sql]) -> Select[Any]:
     return select(literal_column("1").label("one")).select_from(page.rows).where(*terms)
 
 
-def _compiled(
+def compiled_from(
     statement: Select[Any],
     binds: Binds,
     decoder: RowDecoder,

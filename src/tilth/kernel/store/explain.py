@@ -1,0 +1,203 @@
+"""Why may, or may not, this actor read this row: the policy's rules with the answer of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from sqlalchemy import BindParameter, ColumnElement, false, literal, literal_column, select
+from sqlalchemy.exc import CompileError
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BooleanClauseList, Grouping
+
+from tilth.errors import NotFound
+from tilth.kernel.plan.cursor import Signer
+from tilth.kernel.plan.intent import Intent
+from tilth.kernel.plan.read import key_values, plan_read
+from tilth.kernel.plan.shape import Node, ReadPlan, ReadShape
+from tilth.kernel.plan.sight import Sight
+from tilth.kernel.policy.access import Access
+from tilth.kernel.policy.actor import Actor
+from tilth.kernel.policy.fold import fold, is_negation, parts_of
+from tilth.kernel.policy.rulebook import role_slots
+from tilth.kernel.policy.rules import Rule
+from tilth.kernel.schema.resource import Resource
+from tilth.kernel.schema.rewrite import rewritten
+from tilth.kernel.store.binds import Binds, arguments
+from tilth.kernel.store.decode import RowDecoder
+from tilth.kernel.store.run import Store
+from tilth.kernel.store.source import Source, ruled, source_of
+from tilth.kernel.store.statement import compiled_from, key_terms
+
+Sql = ColumnElement[Any]
+Decision = Literal["allowed", "denied", "absent"]
+Verdict = bool | None
+"""None is SQL's unknown, which denies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One rule or combination of rules, as an outline. wording: as written, or all of, any of, not."""
+
+    depth: int
+    wording: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """decision: "absent" when there is no such row. because: the rules that decided.
+
+    sql: the statement that reads the row for this actor, with the driver's placeholders.
+    """
+
+    decision: Decision
+    because: tuple[str, ...]
+    parts: tuple[Part, ...]
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A node of the rule with its answer."""
+
+    wording: str
+    verdict: Verdict
+    below: tuple[Answered, ...] = ()
+
+
+async def explain_read(
+    store: Store, sight: Sight, resource_name: str, key: Sequence[str]
+) -> Explanation:
+    """Raises NotFound for an unknown resource, or a key that cannot be one of it."""
+    if resource_name not in sight.schema:
+        raise NotFound(f"There is no resource {resource_name!r}.")
+    chapter = sight.rulebook.chapters[resource_name]
+    rule = chapter.read if chapter.read is not None else false()
+    asked = list(_asked_of_the_row(rule))
+    answers = await _answers(store, sight, chapter.resource, key, asked)
+    if answers is None:
+        return Explanation("absent", ("there is no such row",), (), "")
+    tree = _answered(rule, sight.actor, dict(zip(map(id, asked), answers, strict=True)))
+    sql = _sql(store, sight, resource_name, key)
+    decision: Decision = "allowed" if tree.verdict else "denied"
+    return Explanation(decision, tuple(_deciding(tree)), tuple(_outline(tree, 0)), sql)
+
+
+async def _answers(
+    store: Store,
+    sight: Sight,
+    resource: Resource,
+    key: Sequence[str],
+    asked: Sequence[Sql],
+) -> list[Verdict] | None:
+    """What each part says of the row, or None when there is no row: the policy is left aside."""
+    everything = Access(resource, None, "all", None, {}, {}, role_slots=role_slots(sight.actor))
+    values = key_values(everything, key)
+    binds = Binds(store.database.dialect)
+    source = source_of(everything)
+    parts: list[Sql] = [_part(part, source, sight.actor, binds) for part in asked]
+    of_key = key_terms(source, range(len(values)), binds)
+    row = select(*[literal_column("1"), *parts]).select_from(source.rows).where(*of_key)
+    statement = compiled_from(row, binds, RowDecoder(()))
+    plan = ReadPlan(ReadShape(Node(everything, ())), tuple(values), (), limit=1)
+    found = await store.database.fetch(
+        statement.sql, arguments(statement.parameters, plan, sight.actor)
+    )
+    return [None if cell is None else bool(cell) for cell in found[0][1:]] if found else None
+
+
+def _part(part: Sql, source: Source, actor: Actor, binds: Binds) -> Sql:
+    """One part over the row; leaf rules inside its EXISTS are decided first."""
+    folded = fold(part, lambda leaf: leaf.holds_for(actor))
+    return (
+        literal(folded)
+        if isinstance(folded, bool)
+        else ruled(folded, source.access, source.find, binds)
+    )
+
+
+def _wording(rule: Sql) -> str:
+    """The SQL of one part, with its values, and with me.id for who asks."""
+
+    def replace(part: object) -> Sql | None:
+        if isinstance(part, BindParameter) and str(part.key).startswith("me_"):
+            return literal_column(str(part.key).replace("_", ".", 1))
+        return None
+
+    spoken = rewritten(rule, replace)
+    try:
+        text = str(spoken.compile(compile_kwargs={"literal_binds": True}))
+    except CompileError:  # a value without a literal form
+        text = str(spoken)
+    return " ".join(text.split())
+
+
+def _sql(store: Store, sight: Sight, resource_name: str, key: Sequence[str]) -> str:
+    """Empty when the actor alone decides: no statement is run at all."""
+    if sight.access(resource_name).rows == "none":
+        return ""
+    plan = plan_read(Intent(resource_name, tuple(key)), sight, Signer(b"explain"))
+    return store.statement(plan.shape).sql
+
+
+def _asked_of_the_row(rule: Sql) -> Iterator[Sql]:
+    """The parts that are neither leaf rules nor combinations: these the database answers."""
+    if isinstance(rule, Rule):
+        return
+    below = _below(rule)
+    if not below:
+        yield rule
+    for part in below:
+        yield from _asked_of_the_row(part)
+
+
+def _below(rule: Sql) -> Sequence[Sql]:
+    if isinstance(rule, BooleanClauseList):
+        return parts_of(rule)
+    if isinstance(rule, Grouping) or is_negation(rule):
+        return [cast(Sql, rule.element)]
+    return ()
+
+
+def _answered(rule: Sql, actor: Actor, answers: Mapping[int, Verdict]) -> Answered:
+    if isinstance(rule, Rule):
+        return Answered(rule.wording, rule.holds_for(actor))
+    if isinstance(rule, Grouping):
+        return _answered(cast(Sql, rule.element), actor, answers)
+    below = tuple(_answered(part, actor, answers) for part in _below(rule))
+    if not below:
+        return Answered(_wording(rule), answers[id(rule)])
+    if is_negation(rule):
+        return Answered("not", None if below[0].verdict is None else not below[0].verdict, below)
+    verdicts = [part.verdict for part in below]
+    if isinstance(rule, BooleanClauseList) and rule.operator is operators.and_:
+        return Answered("all of", _all(verdicts), below)
+    return Answered("any of", _any(verdicts), below)
+
+
+def _all(verdicts: Sequence[Verdict]) -> Verdict:
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def _any(verdicts: Sequence[Verdict]) -> Verdict:
+    return True if True in verdicts else None if None in verdicts else False
+
+
+def _deciding(tree: Answered) -> Iterator[str]:
+    """The rules without which the answer could be another."""
+    if not tree.below:
+        yield tree.wording + (
+            "" if tree.verdict else " is not so" if tree.verdict is False else " is unknown"
+        )
+        return
+    for part in tree.below:
+        if tree.wording == "not" or bool(part.verdict) == bool(tree.verdict):
+            yield from _deciding(part)
+
+
+def _outline(tree: Answered, depth: int) -> Iterator[Part]:
+    yield Part(depth, tree.wording, tree.verdict)
+    for part in tree.below:
+        yield from _outline(part, depth + 1)
