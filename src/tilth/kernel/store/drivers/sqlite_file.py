@@ -34,7 +34,9 @@ class SqliteFile:
         return self.parameters.get("mode") == "ro" or "immutable" in self.parameters
 
     def url(self) -> URL:
-        """As SQLAlchemy's own SQLite drivers read it."""
+        """As SQLAlchemy's own drivers read it; they may write to and make a file that is ours."""
+        if not self.in_memory and self.parameters == {"mode": "rw"}:
+            return URL.create("sqlite", database=self.path)
         query = {**self.parameters, "uri": "true"}
         return URL.create("sqlite", database=f"file:{self.path}", query=query)
 
