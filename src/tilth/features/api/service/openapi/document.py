@@ -1,0 +1,184 @@
+"""Schema + what a caller may read → the OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
+from tilth.features.api.service.openapi.operations import (
+    Operations,
+    links_to_row,
+    operations_of,
+)
+from tilth.features.api.service.openapi.parameters import parameters_of, shared_parameters
+from tilth.features.api.service.openapi.paths import (
+    Described,
+    Writing,
+    index_of,
+    page_content,
+    paths_of,
+)
+from tilth.features.api.service.openapi.responses import Responses, answer, shared_responses
+from tilth.features.api.service.openapi.rows import list_schema, row_schema
+from tilth.features.api.service.openapi.values import value_schema
+from tilth.features.api.service.openapi.view import View, is_addressable
+from tilth.kernel.policy.access import Access
+from tilth.kernel.schema.resource import Schema
+
+Document = dict[str, Any]
+Reading = Callable[[str], Access]
+
+_IF_NONE_MATCH: Part = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "An ETag answered before; 304 while it is current.",
+    "schema": {"type": "string"},
+}
+
+
+def openapi_document(
+    schema: Schema,
+    access: Reading,
+    *,
+    title: str,
+    version: str,
+    base: str = "/api",
+    written: Mapping[str, Any] | None = None,
+    security_schemes: Mapping[str, Part] | None = None,
+    anonymous: Reading | None = None,
+) -> Document:
+    """Every generated route as the caller may use it, beside the routes that are already written.
+
+    access: resource name → what the caller may read; what may not be read is left out.
+    written: FastAPI's document of the other routes, which stays as it is.
+    security_schemes: how callers sign in, by name. anonymous: what nobody in particular may read;
+        None when everyone may read everything.
+    """
+    written = written or {}
+    components = Components(written.get("components", {}))
+    view = View(schema, access)
+    names = Names(_operation_ids(written))
+    operations = operations_of(view, names)
+    responses = shared_responses(components, credentials=bool(security_schemes))
+    schemes = security_schemes or {}
+    security = _security(schemes, anonymous)
+    described = _described(view, components, operations, responses, security)
+    conditional = components.add("parameters", "If-None-Match", _IF_NONE_MATCH)
+    writing = Writing(view, described, operations, responses, conditional, names, base)
+    paths = {base: index_of(writing)}
+    for each in described.values():
+        paths |= dict(paths_of(writing, each))
+    parts: dict[str, Mapping[str, Part]] = {**components.parts}
+    if schemes:
+        parts["securitySchemes"] = schemes
+    info = {"title": title, "version": version}
+    return {"openapi": "3.1.0", "info": info, **_merged(written, paths, parts, _tags(described))}
+
+
+def _described(
+    view: View,
+    components: Components,
+    operations: Operations,
+    responses: Responses,
+    security: Callable[[Access], Mapping[str, Any]],
+) -> Mapping[str, Described]:
+    accesses = list(view.accesses())
+    rows = {a.resource.name: components.reserve("schemas", a.resource.title) for a in accesses}
+    shared = shared_parameters(components)
+    described: dict[str, Described] = {}
+    for access in accesses:
+        name, row = access.resource.name, rows[access.resource.name]
+        components.fill(row, row_schema(view, access, rows))
+        described[name] = Described(
+            access,
+            row,
+            _page(access, row, components, operations, responses),
+            _key(access, components),
+            parameters_of(view, access, components, shared),
+            security(access),
+        )
+    return described
+
+
+def _page(
+    access: Access,
+    row: Reference,
+    components: Components,
+    operations: Operations,
+    responses: Responses,
+) -> Reference:
+    name = f"{access.resource.title}List"
+    page = components.add("schemas", name, list_schema(row))
+    found = answer(responses, f"A page of {access.resource.name}.", page_content(page))
+    return components.add("responses", name, found | links_to_row(access, operations))
+
+
+def _key(access: Access, components: Components) -> Reference | None:
+    """A key of several parts is an array, which style `simple` writes as `7,2`."""
+    if not is_addressable(access):
+        return None
+    names = access.resource.key
+    schemas = [value_schema(access.fields[name].kind) for name in names]
+    one = schemas[0] if schemas.count(schemas[0]) == len(schemas) else {"type": "string"}
+    several = {"type": "array", "items": one, "minItems": len(names), "maxItems": len(names)}
+    part = {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "description": ", ".join(f"`{name}`" for name in names),
+        "schema": one if len(names) == 1 else several,
+    }
+    return components.add("parameters", f"{access.resource.name}.key", part)
+
+
+def _security(
+    schemes: Mapping[str, Part], anonymous: Reading | None
+) -> Callable[[Access], Mapping[str, Any]]:
+    required: list[dict[str, list[str]]] = [{name: []} for name in schemes]
+
+    def security(access: Access) -> Mapping[str, Any]:
+        if not required:
+            return {}
+        is_open = anonymous is None or anonymous(access.resource.name).rows != "none"
+        return {"security": [{}, *required] if is_open else required}
+
+    return security
+
+
+def _operation_ids(written: Mapping[str, Any]) -> Iterator[str]:
+    for item in written.get("paths", {}).values():
+        for operation in item.values():
+            if isinstance(operation, Mapping) and "operationId" in operation:
+                yield operation["operationId"]
+
+
+def _tags(described: Mapping[str, Described]) -> list[dict[str, str]]:
+    resources = [each.access.resource for each in described.values()]
+    return [
+        {"name": r.name} | ({"description": r.description} if r.description else {})
+        for r in resources
+    ]
+
+
+def _merged(
+    written: Mapping[str, Any],
+    paths: Mapping[str, Mapping[str, Any]],
+    parts: Mapping[str, Mapping[str, Part]],
+    tags: list[dict[str, str]],
+) -> Document:
+    """What is written comes first and wins wherever both say something."""
+    own_tags = list(written.get("tags", ()))
+    tagged = {tag["name"] for tag in own_tags}
+    merged = {
+        **written,
+        "paths": _sections_merged(written.get("paths", {}), paths),
+        "components": _sections_merged(written.get("components", {}), parts),
+        "tags": own_tags + [tag for tag in tags if tag["name"] not in tagged],
+    }
+    return {name: part for name, part in merged.items() if part or name == "paths"}
+
+
+def _sections_merged(
+    written: Mapping[str, Mapping[str, Any]], made: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    names = [*written, *(name for name in made if name not in written)]
+    return {name: {**made.get(name, {}), **written.get(name, {})} for name in names}

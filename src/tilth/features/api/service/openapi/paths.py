@@ -1,0 +1,222 @@
+"""One readable resource → the paths it is found at, with the operations of each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tilth.features.api.service.links import collection_path, related_path
+from tilth.features.api.service.media import CSV, JSON, NDJSON
+from tilth.features.api.service.openapi.components import Names, Part, Reference
+from tilth.features.api.service.openapi.operations import (
+    Operations,
+    links_to_lists,
+    plural,
+    singular,
+    stem,
+)
+from tilth.features.api.service.openapi.parameters import Parameters
+from tilth.features.api.service.openapi.responses import Responses, answer
+from tilth.features.api.service.openapi.view import View
+from tilth.kernel.policy.access import Access
+from tilth.kernel.schema.resource import Relation
+
+PathItem = dict[str, Any]
+
+_LIST_REFUSALS = (400, 401, 406, 429, 503)
+_ROW_REFUSALS = (400, 401, 404, 406, 429, 503)
+_OPTIONS_REFUSALS = (400, 401, 404, 429)
+
+_ANY_KEY: Part = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One resource with the parts its paths are put together from."""
+
+    access: Access
+    row: Reference
+    page: Reference
+    key: Reference | None
+    parameters: Parameters
+    security: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the operations of one path have in common. stem: ends every operationId."""
+
+    get_id: str
+    stem: str
+    summary: str
+    tag: str
+    parameters: Sequence[Reference]
+    key: bool
+    found: Part
+    refusals: Sequence[int]
+    security: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What every path needs. conditional: the If-None-Match parameter."""
+
+    view: View
+    described: Mapping[str, Described]
+    operations: Operations
+    responses: Responses
+    conditional: Reference
+    names: Names
+    base: str
+
+
+def paths_of(writing: Writing, described: Described) -> Iterator[tuple[str, PathItem]]:
+    """The collection, then a row, then the row's sub-collections."""
+    resource = described.access.resource
+    path = collection_path(writing.base, resource.name)
+    yield path, _path_item(writing, _collection(writing, described))
+    if described.key is None:
+        return
+    yield f"{path}/{{key}}", _path_item(writing, _row(writing, described, described.key))
+    for relation, _ in writing.view.relations(described.access):
+        if relation.many:
+            place = _sub_collection(writing, described, described.key, relation)
+            yield related_path(f"{path}/{{key}}", relation.name), _path_item(writing, place)
+
+
+def _collection(writing: Writing, described: Described) -> Place:
+    resource = described.access.resource
+    return Place(
+        get_id=writing.operations.lists[resource.name],
+        stem=plural(resource),
+        summary=f"List {_spoken(plural(resource))}",
+        tag=resource.name,
+        parameters=described.parameters.collection,
+        key=False,
+        found=described.page,
+        refusals=_LIST_REFUSALS,
+        security=described.security,
+    )
+
+
+def _row(writing: Writing, described: Described, key: Reference) -> Place:
+    resource = described.access.resource
+    name = _spoken(singular(resource))
+    found = answer(writing.responses, f"The {name}.", {JSON: {"schema": described.row}})
+    return Place(
+        get_id=writing.operations.gets[resource.name],
+        stem=singular(resource),
+        summary=f"Read one {name}",
+        tag=resource.name,
+        parameters=[key, *described.parameters.item],
+        key=True,
+        found=found | links_to_lists(described.access, writing.operations),
+        refusals=_ROW_REFUSALS,
+        security=described.security,
+    )
+
+
+def _sub_collection(
+    writing: Writing, described: Described, key: Reference, relation: Relation
+) -> Place:
+    resource, target = described.access.resource, writing.described[relation.target]
+    return Place(
+        get_id=writing.operations.sub_lists[resource.name, relation.name],
+        stem=stem(resource, relation),
+        summary=f"List {_spoken(relation.name)} of one {_spoken(singular(resource))}",
+        tag=resource.name,
+        parameters=[key, *target.parameters.collection],
+        key=True,
+        found=target.page,
+        refusals=_ROW_REFUSALS,
+        security=described.security,
+    )
+
+
+def _path_item(writing: Writing, place: Place) -> PathItem:
+    """GET, HEAD and OPTIONS. OPTIONS answers for any key: what is allowed is the same for all."""
+    shared = writing.responses
+    reading = {"tags": [place.tag], **place.security}
+    asked = {"parameters": [*place.parameters, writing.conditional]}
+    return {
+        "get": {
+            "operationId": place.get_id,
+            "summary": place.summary,
+            **reading,
+            **asked,
+            "responses": {
+                "200": place.found,
+                "304": shared.not_modified,
+                **_by_status(shared.with_body, place.refusals),
+            },
+        },
+        "head": {
+            "operationId": writing.names.fresh(f"head_{place.stem}"),
+            "summary": f"{place.summary}: headers only",
+            **reading,
+            **asked,
+            "responses": {
+                "200": shared.found,
+                "304": shared.not_modified,
+                **_by_status(shared.bare, place.refusals),
+            },
+        },
+        "options": {
+            "operationId": writing.names.fresh(f"options_{place.stem}"),
+            "summary": "Methods there are here",
+            "tags": [place.tag],
+            **({"parameters": [_ANY_KEY]} if place.key else {}),
+            "responses": {
+                "204": shared.allowed,
+                **_by_status(shared.with_body, _OPTIONS_REFUSALS),
+            },
+        },
+    }
+
+
+def page_content(page: Reference) -> Mapping[str, Part]:
+    """How a page is written: by Accept, the first when anything will do."""
+    return {
+        JSON: {"schema": page},
+        CSV: _text("A header line, then a line per row (RFC 4180)."),
+        NDJSON: _text("A row as JSON per line."),
+    }
+
+
+def _text(wording: str) -> Part:
+    return {"schema": {"type": "string", "description": wording}}
+
+
+def index_of(writing: Writing) -> PathItem:
+    """The list of resources at `/api` itself."""
+    listed = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "href": {"type": "string", "format": "uri-reference"},
+        },
+        "required": ["name", "href"],
+        "additionalProperties": False,
+    }
+    schema = {
+        "type": "object",
+        "properties": {"resources": {"type": "array", "items": listed}},
+        "required": ["resources"],
+        "additionalProperties": False,
+    }
+    found = {"description": "The resources there are.", "content": {JSON: {"schema": schema}}}
+    refused = _by_status(writing.responses.with_body, (401, 429))
+    return {
+        "get": {
+            "operationId": writing.names.fresh("list_resources"),
+            "summary": "List the resources",
+            "responses": {"200": found, **refused},
+        }
+    }
+
+
+def _by_status(refusals: Mapping[int, Reference], statuses: Sequence[int]) -> dict[str, Part]:
+    return {str(status): refusals[status] for status in statuses if status in refusals}
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
