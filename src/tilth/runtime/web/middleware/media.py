@@ -1,0 +1,41 @@
+"""What the headers of a request say about its body."""
+
+from starlette.types import Scope
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of this lower-case name, None without one."""
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
+def is_json(scope: Scope) -> bool:
+    """Whether the body is JSON by its Content-Type.
+
+    At least as wide as what FastAPI parses: a body it would read must not slip by.
+    """
+    media_type = _media_type(scope)
+    return media_type.endswith(("/json", "+json"))
+
+
+def is_upload(scope: Scope) -> bool:
+    """Whether the body is a file rather than something to be parsed as a whole."""
+    media_type = _media_type(scope)
+    parsed_whole = ("", "application/x-www-form-urlencoded")
+    return not (media_type in parsed_whole or media_type.startswith("text/") or is_json(scope))
+
+
+def is_event_stream(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a response is server-sent events, by its headers."""
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in headers
+    )
+
+
+def _media_type(scope: Scope) -> str:
+    value = header(scope, b"content-type")
+    return "" if value is None else value.decode("latin-1").partition(";")[0].strip().lower()

@@ -1,0 +1,56 @@
+"""Server-Timing: how long the answer took, and what of it."""
+
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+STATE_KEY = "tilth_timing"
+
+
+class Timing:
+    """Durations measured while one request is answered."""
+
+    def __init__(self) -> None:
+        self._started = perf_counter()
+        self._parts: dict[str, float] = {}
+
+    def add(self, name: str, milliseconds: float) -> None:
+        """Count time under name, a token such as "db". Repeated names add up."""
+        self._parts[name] = self._parts.get(name, 0.0) + milliseconds
+
+    def header(self) -> bytes:
+        """The header value up to now: `db;dur=1.2, total;dur=3.4`, in milliseconds."""
+        total = (perf_counter() - self._started) * 1000
+        return ", ".join(
+            f"{name};dur={duration:.1f}"
+            for name, duration in (*self._parts.items(), ("total", total))
+        ).encode()
+
+
+def timing(scope: Scope) -> Timing:
+    """The durations of this request, for a handler to add to: `timing(scope).add("db", 1.2)`.
+
+    Only what is added before the response starts is sent.
+    """
+    found: Timing = scope.setdefault("state", {}).setdefault(STATE_KEY, Timing())
+    return found
+
+
+class ServerTiming:
+    """Sends the durations of each request with its response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        durations = scope.setdefault("state", {})[STATE_KEY] = Timing()
+
+        async def send_timed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                value = durations.header()
+                message["headers"] = [*message.get("headers", ()), (b"server-timing", value)]
+            await send(message)
+
+        await self.app(scope, receive, send_timed)
