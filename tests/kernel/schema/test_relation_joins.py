@@ -6,7 +6,6 @@ from typing import Any, Optional
 import pytest
 from sqlalchemy import (
     Column,
-    Connection,
     Engine,
     ForeignKey,
     ForeignKeyConstraint,

@@ -7,10 +7,12 @@ from typing import Any, TypeGuard
 
 from sqlalchemy import Column, Float, Numeric, Table, inspect
 from sqlalchemy.orm import Mapper
+from sqlalchemy.orm.exc import UnmappedClassError
 
 from tilth.errors import Finding
 from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.schema.naming import resource_name
+from tilth.kernel.schema.place import place_of, placed
 from tilth.kernel.schema.resource import Field
 
 PARAMETERS = frozenset(
@@ -31,21 +33,31 @@ def mapped_exposures(exposures: Iterable[Exposure]) -> tuple[list[Mapped], list[
     mapped: dict[str, Mapped] = {}
     findings: list[Finding] = []
     for exposure in exposures:
-        mapper: Any = inspect(exposure.model, raiseerr=False)
-        if not isinstance(mapper, Mapper):
-            findings.append(_not_mapped(exposure.model))
-            continue
-        named = replace(exposure, name=exposure.name or resource_name(exposure.model.__name__))
-        problem = _name_problem(named, mapped)
-        if problem is None:
-            mapped[str(named.name)] = (named, mapper)
+        found = _named(exposure, mapped)
+        if isinstance(found, Finding):
+            findings.append(placed(found, exposure.where, place_of(exposure.model)))
         else:
-            findings.append(problem)
+            mapped[str(found[0].name)] = found
     return list(mapped.values()), findings
 
 
-def _not_mapped(model: object) -> Finding:
+def _named(exposure: Exposure, taken: dict[str, Mapped]) -> Mapped | Finding:
+    mapper = _mapper_of(exposure.model)
+    if isinstance(mapper, Finding):
+        return mapper
+    named = replace(exposure, name=exposure.name or resource_name(exposure.model.__name__))
+    return _name_problem(named, taken) or (named, mapper)
+
+
+def _mapper_of(model: object) -> Mapper[Any] | Finding:
     title = getattr(model, "__name__", repr(model))
+    try:
+        mapper: object = inspect(model, raiseerr=False)
+    except UnmappedClassError as exc:
+        remedy = "Expose its subclasses, or finish the mapping first."
+        return Finding("schema.not_mapped", title, str(exc), remedy)
+    if isinstance(mapper, Mapper):
+        return mapper
     return Finding("schema.not_mapped", title, *_why_unmapped(model, title))
 
 

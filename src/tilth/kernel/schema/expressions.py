@@ -1,9 +1,9 @@
 """Expressions as the ORM keeps them → plain SQL expressions over tables or placeholders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, FromClause, Select
 from sqlalchemy.sql.util import _deep_deannotate
 
 from tilth.kernel.schema.rewrite import rewritten
@@ -27,3 +27,15 @@ def replaced(expression: Expression, replace: Replace) -> Expression:
         return replace(part) if isinstance(part, ColumnElement) else None
 
     return plain(rewritten(expression, replace_column))
+
+
+def open_to_aliases(expression: Expression, owners: Collection[FromClause]) -> Expression:
+    """Subqueries that name the owner's tables in .correlate() then also follow an alias of them."""
+
+    def reopened(part: object) -> Select[Any] | None:
+        if not isinstance(part, Select) or not part._correlate:
+            return None
+        inner = [each for each in part.get_final_froms() if each not in owners]
+        return part.correlate(None).correlate_except(*inner)
+
+    return rewritten(expression, reopened)

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Label, types
+from sqlalchemy import Column, ColumnClause, ColumnElement, FromClause, Label, types
 from sqlalchemy.orm import ColumnProperty, Mapper
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from tilth.errors import Finding
-from tilth.kernel.schema.expressions import plain
+from tilth.kernel.schema.expressions import open_to_aliases, plain
 from tilth.kernel.schema.kinds import NAMED, OPAQUE, Kind, kind_of
 from tilth.kernel.schema.resource import Field
-from tilth.kernel.schema.tables import unique_sets
+from tilth.kernel.schema.tables import tables_of, unique_sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,43 @@ class Refusal:
 def fields_of(
     mapper: Mapper[Any], dialect_name: str, *, reflected: bool
 ) -> tuple[dict[str, Field], list[Finding]]:
-    """Every column and column_property, in mapping order. reflected: unknown types are opaque."""
+    """Columns in the order of their tables, then expressions. reflected: unknown types are opaque."""
     fields: dict[str, Field] = {}
     findings: list[Finding] = []
-    for prop in mapper.column_attrs:
+    for prop, expression in _expressions(mapper):
         kind = _kind(prop, dialect_name, reflected)
         if isinstance(kind, Refusal):
             subject = f"{mapper.class_.__name__}.{prop.key}"
             findings.append(Finding("schema.unknown_type", subject, kind.reason, kind.remedy))
+        elif isinstance(expression, Column):
+            fields[prop.key] = _column_field(mapper, prop, expression, kind)
         else:
-            fields[prop.key] = _field(mapper, prop, kind)
+            fields[prop.key] = Field(
+                prop.key, expression, kind, nullable=True, computed=True, description=prop.doc
+            )
     return fields, findings
+
+
+def _expressions(mapper: Mapper[Any]) -> list[tuple[ColumnProperty[Any], ColumnElement[Any]]]:
+    tables = tables_of(mapper)
+    places: dict[ColumnElement[Any], int] = {
+        column: place for place, column in enumerate(c for t in tables for c in t.columns)
+    }
+    found = [(prop, _expression(mapper, prop, tables)) for prop in mapper.column_attrs]
+    # Concrete subclasses also get the discriminator of their base's polymorphic union.
+    own = [(p, e) for p, e in found if e in places or not isinstance(e, ColumnClause)]
+    return sorted(own, key=lambda pair: places.get(pair[1], len(places)))
+
+
+def _expression(
+    mapper: Mapper[Any], prop: ColumnProperty[Any], tables: tuple[FromClause, ...]
+) -> ColumnElement[Any]:
+    """Joined inheritance has the key under one name in several tables: the mapper's is taken."""
+    keys = [column for column in prop.columns if column in mapper.primary_key]
+    column: ColumnElement[Any] = plain((keys or prop.columns)[0])
+    if isinstance(column, Label):
+        column = column.element
+    return column if isinstance(column, ColumnClause) else open_to_aliases(column, tables)
 
 
 def _kind(prop: ColumnProperty[Any], dialect_name: str, reflected: bool) -> Kind | Refusal:
@@ -45,15 +71,15 @@ def _kind(prop: ColumnProperty[Any], dialect_name: str, reflected: bool) -> Kind
             f'info names the kind "{declared}", which does not exist.',
             f"Use one of: {', '.join(NAMED)}.",
         )
-    type_ = prop.columns[0].type
-    kind = kind_of(type_, dialect_name)
+    column = prop.columns[0]
+    kind = kind_of(column.type, dialect_name)
     if kind is None and reflected:
         return OPAQUE
-    return kind or _refusal(type_, dialect_name)
+    return kind or _refusal(column, dialect_name)
 
 
-def _refusal(type_: TypeEngine[Any], dialect_name: str) -> Refusal:
-    match type_:
+def _refusal(column: ColumnElement[Any], dialect_name: str) -> Refusal:
+    match column.type:
         case types.ARRAY() if dialect_name == "sqlite":
             return Refusal(
                 "SQLite has no arrays.",
@@ -66,8 +92,13 @@ def _refusal(type_: TypeEngine[Any], dialect_name: str) -> Refusal:
             )
         case TypeDecorator():
             return Refusal(
-                f"{type(type_).__name__} changes values in Python, after they have left SQL.",
+                f"{type(column.type).__name__} changes values in Python, after they have left SQL.",
                 'Say what the database holds: info={"tilth_kind": "text"} on the column.',
+            )
+        case types.NullType() if column.foreign_keys:
+            return Refusal(
+                "its foreign key leads to a column that is not there.",
+                "Name table and column in ForeignKey() as the database does.",
             )
         case types.NullType():
             return Refusal(
@@ -75,17 +106,15 @@ def _refusal(type_: TypeEngine[Any], dialect_name: str) -> Refusal:
                 "Give the column one; an expression gets it by type_coerce(expression, Integer).",
             )
     return Refusal(
-        f"the type {type(type_).__name__} is not known.",
+        f"the type {type(column.type).__name__} is not known.",
         'Say what the database holds: info={"tilth_kind": "text"} on the column.',
     )
 
 
-def _field(mapper: Mapper[Any], prop: ColumnProperty[Any], kind: Kind) -> Field:
-    column = _expression(mapper, prop)
+def _column_field(
+    mapper: Mapper[Any], prop: ColumnProperty[Any], column: Column[Any], kind: Kind
+) -> Field:
     documented = getattr(mapper.class_, "model_fields", {}).get(prop.key)
-    description = prop.doc or getattr(documented, "description", None)
-    if not isinstance(column, Column):
-        return Field(prop.key, column, kind, nullable=True, computed=True, description=description)
     return Field(
         prop.key,
         column,
@@ -95,15 +124,8 @@ def _field(mapper: Mapper[Any], prop: ColumnProperty[Any], kind: Kind) -> Field:
         has_default=_has_default(column),
         unique=frozenset({column.key}) in unique_sets(column.table),
         max_length=getattr(column.type, "length", None) if kind.name == "text" else None,
-        description=column.comment or description,
+        description=column.comment or prop.doc or getattr(documented, "description", None),
     )
-
-
-def _expression(mapper: Mapper[Any], prop: ColumnProperty[Any]) -> ColumnElement[Any]:
-    """Joined inheritance has the key under one name in several tables: the mapper's is taken."""
-    keys = [column for column in prop.columns if column in mapper.primary_key]
-    column = plain((keys or prop.columns)[0])
-    return column.element if isinstance(column, Label) else column
 
 
 def _is_computed(column: Column[Any]) -> bool:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapper
 
 from tilth.errors import Finding
 from tilth.kernel.schema.checks import (
-    Mapped,
     mapped_exposures,
     name_warnings,
     search_findings,
@@ -21,7 +20,7 @@ from tilth.kernel.schema.checks import (
 from tilth.kernel.schema.configure import configure
 from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.schema.fields import fields_of
-from tilth.kernel.schema.place import place_of
+from tilth.kernel.schema.place import place_of, placed
 from tilth.kernel.schema.relations import relations_of
 from tilth.kernel.schema.resource import Field, Resource, Schema
 from tilth.kernel.schema.tables import criterion_of, key_of, links_of, tables_of
@@ -39,18 +38,17 @@ def schema_from(exposures: Sequence[Exposure], dialect_name: str) -> tuple[Schem
         return MappingProxyType({}), [*findings, *broken]
     names = {mapper.class_: str(exposure.name) for exposure, mapper in mapped}
     resources: dict[str, Resource] = {}
-    for one in mapped:
-        resource, found = _resource(one, names, dialect_name)
-        findings += [_placed(finding, one[0]) for finding in found]
+    for exposure, mapper in mapped:
+        resource, found = _resource(exposure, mapper, names, dialect_name)
+        findings += [placed(finding, place_of(mapper.class_)) for finding in found]
         if resource is not None:
             resources[resource.name] = resource
     return MappingProxyType(_without_loose_ends(resources)), findings
 
 
 def _resource(
-    mapped: Mapped, names: Mapping[type, str], dialect_name: str
+    exposure: Exposure, mapper: Mapper[Any], names: Mapping[type, str], dialect_name: str
 ) -> tuple[Resource | None, list[Finding]]:
-    exposure, mapper = mapped
     unusable = list(table_findings(mapper))
     if unusable:
         return None, unusable
@@ -97,10 +95,6 @@ def _description(mapper: Mapper[Any]) -> str | None:
         return cleandoc(written)
     table = mapper.local_table
     return table.comment if isinstance(table, Table) else None
-
-
-def _placed(finding: Finding, exposure: Exposure) -> Finding:
-    return replace(finding, where=finding.where or place_of(exposure.model) or exposure.where)
 
 
 def _without_loose_ends(resources: Mapping[str, Resource]) -> dict[str, Resource]:
