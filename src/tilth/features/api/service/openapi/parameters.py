@@ -144,8 +144,9 @@ _SHARED: Sequence[Part] = (
     {
         "name": "limit",
         "in": "query",
-        "description": "Most rows on one page.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": DEFAULT_LIMIT},
+        "description": f"Most rows on one page: {DEFAULT_LIMIT} when not given. "
+        "Without it text/csv and application/x-ndjson hold every row.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS},
     },
     {
         "name": "offset",
@@ -162,7 +163,7 @@ _SHARED: Sequence[Part] = (
     {
         "name": "count",
         "in": "query",
-        "description": "Whether `total` is counted; `exact` reads every row that matches.",
-        "schema": {"type": "string", "enum": ["none", "exact", "estimated"], "default": "none"},
+        "description": "Whether `total` is counted: `none` when not given, `exact` reads every match.",
+        "schema": {"type": "string", "enum": ["none", "exact", "estimated"]},
     },
 )

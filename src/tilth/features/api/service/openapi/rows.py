@@ -58,8 +58,10 @@ def nullable(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _field_schema(access: Access, field: Field) -> dict[str, Any]:
+    # The bounds of a number type say nothing about a row, and viewers show them as the example.
+    value = {k: v for k, v in field.kind.json_schema.items() if k not in ("minimum", "maximum")}
     may_be_null = field.nullable or field.name in access.masked
-    schema = nullable(field.kind.json_schema) if may_be_null else dict(field.kind.json_schema)
+    schema = nullable(value) if may_be_null else value
     return schema | ({"description": field.description} if field.description else {})
 
 
