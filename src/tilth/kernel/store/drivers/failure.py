@@ -47,7 +47,7 @@ def no_connection_free(seconds: float) -> Failure:
 
 
 def missing_table(name: str | None) -> Failure:
-    table = f"Table {name!r}" if name else "A table"
+    table = f'Table "{name}"' if name else "A table"
     return Failure(
         "database_schema",
         f"{table} does not exist in the database; `tilth dev` creates missing tables.",
@@ -55,7 +55,7 @@ def missing_table(name: str | None) -> Failure:
 
 
 def missing_column(name: str | None) -> Failure:
-    column = f"Column {name!r}" if name else "A column"
+    column = f'Column "{name}"' if name else "A column"
     return Failure(
         "database_schema",
         f"{column} does not exist in the database, although the models name it.",

@@ -1,0 +1,160 @@
+"""An error on the way to or in PostgreSQL → what went wrong, told by its SQLSTATE."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tilth.kernel.store.drivers.failure import (
+    Failure,
+    missing_column,
+    missing_table,
+    too_slow,
+)
+
+_UNFIT = frozenset(
+    {"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P03", "22P05"}
+)
+"""Out of range, wrong spelling, not of the type; 22000 is asyncpg's own refusal of an argument."""
+
+_PASSING = frozenset({"40001", "40P01", "57P01", "57P02", "57P05", "08000", "08003", "08006"})
+"""The server ended a connection it had granted, or put another transaction first."""
+
+
+def state_of(exc: BaseException) -> str | None:
+    """The SQLSTATE, which asyncpg and psycopg keep under the same name."""
+    state = getattr(exc, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def is_unfit_value(exc: Exception) -> bool:
+    return state_of(exc) in _UNFIT
+
+
+def deserves_another_try(exc: Exception) -> bool:
+    if state_of(exc) in _PASSING:
+        return True
+    # The schema changed under a prepared statement: asyncpg has a class for it, PostgreSQL no code.
+    if type(exc).__name__ == "InvalidCachedStatementError":
+        return True
+    return isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
+
+
+def postgres_failure(exc: Exception, *, sql: str = "", seconds: float = 0.0) -> Failure | None:
+    """None: a mistake in the statement, which no retry mends. seconds: the statement's deadline."""
+    state = state_of(exc)
+    if state is None:
+        return _network_failure(exc) if isinstance(exc, OSError) else None
+    match state:
+        case "57014":
+            return too_slow(seconds)
+        case "42P01":
+            return missing_table(_name_at(exc, sql))
+        case "42703":
+            return missing_column(_name_at(exc, sql))
+    return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
+
+
+def _name_at(exc: Exception, sql: str) -> str | None:
+    """What stands in the statement where PostgreSQL points; its message may be in any language."""
+    position = getattr(exc, "position", None)
+    found = _PATH.match(sql, int(position) - 1) if position else None
+    if found is None:
+        return None
+    return _PART.findall(found[0])[-1].strip('"').replace('""', '"')
+
+
+_PART = re.compile(r'"(?:[^"]|"")*"|\w+')
+_PATH = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern}))*")
+
+
+def _network_failure(exc: OSError) -> Failure:
+    if isinstance(exc, socket.gaierror):
+        return UNKNOWN_HOST
+    if isinstance(exc, ssl.SSLError):
+        return NO_TRUST
+    if isinstance(exc, TimeoutError):
+        return SILENT
+    return REFUSED
+
+
+UNKNOWN_HOST = Failure(
+    "database_unavailable",
+    "The host name of the database is not known.",
+    "Check the spelling of the host in the database URL, and the network.",
+)
+NO_TRUST = Failure(
+    "database_unavailable",
+    "The database's TLS certificate is not trusted.",
+    "Check sslmode and sslrootcert in the database URL.",
+)
+SILENT = Failure(
+    "database_unavailable",
+    "The database server does not answer.",
+    "Check host and port in the database URL, and firewalls between here and there.",
+)
+REFUSED = Failure(
+    "database_unavailable",
+    "The database server cannot be reached: the connection is refused or was cut.",
+    "Check that it runs, and host and port in the database URL.",
+)
+_WRONG_PASSWORD = Failure(
+    "database_unavailable",
+    "The database server refuses the user name or the password.",
+    "Check both in the database URL; characters such as @ : / in a password are written as %40 …",
+)
+_OUT_OF_RESOURCES = Failure(
+    "database_unavailable", "The database server has run out of memory or disk."
+)
+_SHUT_DOWN = Failure(
+    "database_unavailable", "The database server is starting, stopping or was restarted."
+)
+_SCHEMA_DIFFERS = Failure(
+    "database_schema",
+    "The tables of the database do not fit the models: a type or function is not as expected.",
+    "Bring the database and the models to the same version.",
+)
+_CONFLICT = Failure("database_busy", "The read collided with another transaction.")
+
+_BY_STATE: Mapping[str, Failure] = MappingProxyType(
+    {
+        "28000": _WRONG_PASSWORD,
+        "28P01": _WRONG_PASSWORD,
+        "3D000": Failure(
+            "database_unavailable",
+            "The database does not exist on its server.",
+            "Check the last part of the database URL, or create it with `createdb`.",
+        ),
+        "08P01": Failure(
+            "database_unavailable",
+            "The database server does not accept Tilth's start-up parameters.",
+            "Behind PgBouncer or another pooler, switch on the setting for poolers.",
+        ),
+        "53300": Failure(
+            "database_busy",
+            "The database server has no connection left.",
+            "Lower the pool size of its clients, or raise max_connections.",
+        ),
+        "55P03": Failure(
+            "database_busy", "A table is locked by another transaction, such as a migration."
+        ),
+        "40001": _CONFLICT,
+        "40P01": _CONFLICT,
+        "42501": Failure(
+            "database_schema",
+            "The database user may not read a table that the application serves.",
+            "GRANT SELECT on it to the user of the database URL.",
+        ),
+        "42704": _SCHEMA_DIFFERS,
+        "42804": _SCHEMA_DIFFERS,
+        "42846": _SCHEMA_DIFFERS,
+        "42883": _SCHEMA_DIFFERS,
+        "3F000": _SCHEMA_DIFFERS,
+    }
+)
+_BY_CLASS: Mapping[str, Failure] = MappingProxyType(
+    {"08": REFUSED, "53": _OUT_OF_RESOURCES, "57": _SHUT_DOWN, "58": _OUT_OF_RESOURCES}
+)
