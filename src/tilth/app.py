@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from os import environ
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from fastapi import FastAPI
@@ -33,6 +34,7 @@ from tilth.runtime.web.problem import exception_handlers
 from tilth.settings import Settings, load_settings
 
 DEFAULT_DATABASE = "sqlite:///tilth.db"
+NO_SCHEMES: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Application(FastAPI):
 
     database: SQLAlchemy URL; TILTH_DATABASE wins over it. settings: read from the environment
     when not given. readers: who may ask, tried in order before those of the features.
+    schemes: what OpenAPI says of the readers. read_only: the database is another program's.
     Every other parameter is FastAPI's own.
 
     Until it is frozen (by the first request, or `freeze`), models can be exposed and routes added.
@@ -62,6 +65,7 @@ class Application(FastAPI):
         *,
         settings: Settings | None = None,
         readers: Sequence[CredentialReader] = (),
+        schemes: Mapping[str, Mapping[str, object]] = NO_SCHEMES,
         read_only: bool = False,
         **fastapi: Any,
     ) -> None:
@@ -73,6 +77,7 @@ class Application(FastAPI):
         self.database_url = self.settings.store.database or database or DEFAULT_DATABASE
         self.notes: tuple[str, ...] = ()
         self._readers = tuple(readers)
+        self._schemes = schemes
         self._read_only = read_only
         self._declared: list[Declared] = []
         self._backend: Backend | None = None
@@ -97,9 +102,7 @@ class Application(FastAPI):
         where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
         self.declare(Exposure(model, name, tuple(search), where), policy, cache)
 
-    def declare(
-        self, exposure: Exposure, policy: Policy | None, cache: str | None = None
-    ) -> None:
+    def declare(self, exposure: Exposure, policy: Policy | None, cache: str | None = None) -> None:
         """What expose does, for exposures made by a program."""
         if self._backend is not None:
             raise SetupError(_too_late(exposure))
@@ -136,9 +139,7 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
-        database = open_database(
-            self.database_url, self.settings.store, read_only=self._read_only
-        )
+        database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
         exposures = [declared.exposure for declared in self._declared]
         schema, findings = schema_from(exposures, database.dialect.name)
         of_model = {declared.exposure.model: declared for declared in self._declared}
@@ -169,6 +170,7 @@ class Application(FastAPI):
             settings=self.settings,
             readers=readers,
             caching={name: given.cache for name, given in declared.items() if given.cache},
+            schemes=self._schemes,
             user_document=self.openapi,
             notes=self.notes,
         )

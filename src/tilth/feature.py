@@ -17,7 +17,7 @@ from tilth.settings import Settings
 class Backend:
     """The frozen application that every feature serves.
 
-    caching: resource → its Cache-Control. user_document: the OpenAPI document of the developer's
+    caching: resource → its Cache-Control. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
     own routes, made anew on each call. notes: what adopting a database renamed or left out.
     """
 
@@ -30,6 +30,7 @@ class Backend:
     settings: Settings
     readers: Sequence[CredentialReader]
     caching: Mapping[str, str]
+    schemes: Mapping[str, Mapping[str, object]]
     user_document: Callable[[], dict[str, object]]
     notes: tuple[str, ...] = ()
 

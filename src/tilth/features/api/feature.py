@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from tilth.feature import Backend, Feature
+from tilth.features.api import pages
 from tilth.features.api.routes import ApiRoute
+from tilth.features.api.service.description import Descriptions
 
 
 def _routes(backend: Backend) -> Sequence[BaseRoute]:
-    return [ApiRoute(backend)]
+    described = Route("/openapi.json", Descriptions(backend).answer, include_in_schema=False)
+    return [described, *pages.routes, ApiRoute(backend)]
 
 
 feature = Feature("api", routes=_routes)

@@ -99,7 +99,9 @@ def _segments(scope: Scope) -> list[str]:
     """Of the address as it was sent: a key may hold an encoded slash."""
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     prefix = quote(scope.get("root_path", "") + PREFIX).encode()
-    below = raw.removeprefix(prefix) if raw.startswith(prefix) else raw.removeprefix(PREFIX.encode())
+    below = (
+        raw.removeprefix(prefix) if raw.startswith(prefix) else raw.removeprefix(PREFIX.encode())
+    )
     return below.decode("latin-1").removeprefix("/").split("/") if below else []
 
 

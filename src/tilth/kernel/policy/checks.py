@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, literal, select
 from sqlalchemy.sql import visitors
 
 from tilth.errors import Finding
+from tilth.kernel.policy.fold import leaves_replaced
 from tilth.kernel.policy.policy import Action, Policy
 from tilth.kernel.policy.rulebook import owners_bound
 from tilth.kernel.policy.rules import Owner
@@ -87,7 +88,8 @@ def _rule_mistakes(resource: Resource, place: str, rule: Any) -> Iterator[Mistak
 
 def _stray_tables(resource: Resource, place: str, rule: ColumnElement[bool]) -> Iterator[Mistake]:
     """A column of a table that is not joined would multiply rows and let every row through."""
-    for table in select(literal(1)).where(rule).get_final_froms():
+    plain = leaves_replaced(rule, lambda leaf: True)
+    for table in select(literal(1)).where(plain).get_final_froms():
         if table not in resource.tables:
             yield (
                 "policy.stray_table",

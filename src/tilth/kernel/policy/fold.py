@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import (
 )
 
 from tilth.kernel.policy.rules import Rule
-from tilth.kernel.schema.rewrite import rewritten
+from tilth.kernel.schema.rewrite import plain, rewritten
 
 Folded = bool | ColumnElement[bool]
 Decide = Callable[[Rule], bool]
@@ -41,7 +41,7 @@ def fold(rule: ColumnElement[bool], decide: Decide) -> Folded:
             return conjunction(fold(part, decide) for part in parts_of(rule))
         case BooleanClauseList() if rule.operator is operators.or_:
             return disjunction(fold(part, decide) for part in parts_of(rule))
-    return _leaves_replaced(rule, decide)
+    return leaves_replaced(rule, decide)
 
 
 def parts_of(rule: BooleanClauseList) -> list[ColumnElement[bool]]:
@@ -87,10 +87,12 @@ def leaves(rule: ColumnElement[Any]) -> Iterator[Rule]:
     return (part for part in visitors.iterate(rule) if isinstance(part, Rule))
 
 
-def _leaves_replaced(rule: ColumnElement[bool], decide: Decide) -> ColumnElement[bool]:
+def leaves_replaced(rule: ColumnElement[bool], decide: Decide) -> ColumnElement[bool]:
+    """Leaf rules deep inside, where folding does not reach, become SQL's own true and false."""
+
     def replace(part: object) -> ColumnElement[bool] | None:
         if isinstance(part, Rule):
             return true() if decide(part) else false()
         return None
 
-    return rewritten(rule, replace)
+    return rewritten(plain(rule), replace)

@@ -14,7 +14,7 @@ from tilth.kernel.policy.fold import Folded, fold, leaves
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import Owner, Rule, me
 from tilth.kernel.schema.resource import Field, Resource
-from tilth.kernel.schema.rewrite import rewritten
+from tilth.kernel.schema.rewrite import plain, rewritten
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +75,7 @@ def owners_bound(rule: ColumnElement[bool], resource: Resource) -> ColumnElement
             return resource.fields[part.field].expression == me.id
         return None
 
-    return rewritten(rule, replace)
+    return rewritten(plain(rule), replace)
 
 
 def asks_for_roles(rule: ColumnElement[bool]) -> bool:

@@ -4,17 +4,11 @@ from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, Select
-from sqlalchemy.sql.util import _deep_deannotate
 
-from tilth.kernel.schema.rewrite import rewritten
+from tilth.kernel.schema.rewrite import plain, rewritten
 
 Expression = TypeVar("Expression", bound=ColumnElement[Any])
 Replace = Callable[[ColumnElement[Any]], ColumnElement[Any] | None]
-
-
-def plain(expression: Expression) -> Expression:
-    """The same without ORM annotations, which would make it compile as a query of entities."""
-    return _deep_deannotate(expression)
 
 
 def replaced(expression: Expression, replace: Replace) -> Expression:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.util import _deep_deannotate
 
 Expression = TypeVar("Expression", bound=ColumnElement[Any])
 
@@ -16,3 +17,12 @@ def rewritten(expression: Expression, replace: Callable[[Any], Any]) -> Expressi
         return replace(part)
 
     return cast(Expression, visitors.replacement_traverse(expression, {}, visit))
+
+
+def plain(expression: Expression) -> Expression:
+    """The same without the ORM's annotations.
+
+    They make an expression compile as a query of entities, and they keep the inside of any() and
+    has() from being rewritten.
+    """
+    return _deep_deannotate(expression)

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
-    and_,
     cast,
     func,
     literal_column,
@@ -35,7 +34,7 @@ from tilth.kernel.schema.resource import Join, Relation
 from tilth.kernel.store.binds import Binds
 from tilth.kernel.store.carrier import carrier
 from tilth.kernel.store.decode import EXPANDED_ROWS, RowDecoder
-from tilth.kernel.store.source import Source, found_in, joined, replaced, value_of, visible
+from tilth.kernel.store.source import Source, joined, remote_find, replaced, value_of
 
 Sql = ColumnElement[Any]
 
@@ -61,9 +60,8 @@ class Page:
     def hop(self, path: tuple[Relation, ...], access: Access, start: Source) -> Source:
         """The row at the end of a to-one path, joined once however often it is asked for."""
         if path not in self._hops:
-            there = joined(path[-1], access, start.find)
-            on = and_(there.on, *visible(there.source, self.binds))
-            self.rows = self.rows.outerjoin(there.source.rows, on)
+            there = joined(path[-1], access, start.find, self.binds)
+            self.rows = self.rows.outerjoin(there.source.rows, there.on)
             self._hops[path] = there.source
         return self._hops[path]
 
@@ -95,7 +93,7 @@ class Spot:
 
 def spot_in(page: Page, node: Node, source: Source, path: tuple[Relation, ...] = ()) -> Spot:
     """Take everything the node needs into the page."""
-    values = {name: page.take(value_of(source, name, page.binds)) for name in node.fields}
+    values = {name: page.take(value_of(source, name)) for name in node.fields}
     ones, lists = [], []
     for branch in node.branches:
         if branch.relation.single_row:
@@ -168,13 +166,13 @@ def list_of(
     def find(column: ColumnClause[Any]) -> Sql | None:
         return parent.c[labels[column]] if column in labels else None
 
-    there = joined(branch.relation, branch.node.access, find)
+    there = joined(branch.relation, branch.node.access, find, binds)
     page = Page(there.source, binds)
     spot = spot_in(page, branch.node, there.source)
     inner = (
         page.selected()
         .select_from(*there.rows[1:])
-        .where(there.on, *visible(there.source, binds))
+        .where(there.on)
         .order_by(*_order(branch.relation, there.source))
         .limit(EXPANDED_ROWS + 1 if branch.relation.many else 1)
         .correlate(parent)
@@ -189,9 +187,9 @@ def list_of(
 
 def _order(relation: Relation, source: Source) -> Iterator[Sql]:
     """The relation's own order, then the key, so that an answer repeats itself."""
-    aliases = {mark: source.aliases[table] for table, mark in relation.join.remote.items()}
+    find = remote_find(relation, source)
     for term in relation.order:
-        yield replaced(term, lambda column: found_in(aliases, column))
+        yield replaced(term, find)
     resource = source.access.resource
     for name in resource.key:
         yield replaced(resource.fields[name].expression, source.find)

@@ -27,7 +27,7 @@ from tilth.kernel.schema.rewrite import rewritten
 from tilth.kernel.store.binds import Binds, arguments
 from tilth.kernel.store.decode import RowDecoder
 from tilth.kernel.store.run import Store
-from tilth.kernel.store.source import Source, ruled, source_of
+from tilth.kernel.store.source import Source, ruled, stored_rows
 from tilth.kernel.store.statement import compiled_from, key_terms
 
 Sql = ColumnElement[Any]
@@ -96,7 +96,7 @@ async def _answers(
     everything = Access(resource, None, "all", None, {}, {}, role_slots=role_slots(sight.actor))
     values = key_values(everything, key)
     binds = Binds(store.database.dialect)
-    source = source_of(everything)
+    source = stored_rows(everything)
     parts: list[Sql] = [_part(part, source, sight.actor, binds) for part in asked]
     of_key = key_terms(source, range(len(values)), binds)
     row = select(*[literal_column("1"), *parts]).select_from(source.rows).where(*of_key)
@@ -111,11 +111,7 @@ async def _answers(
 def _part(part: Sql, source: Source, actor: Actor, binds: Binds) -> Sql:
     """One part over the row; leaf rules inside its EXISTS are decided first."""
     folded = fold(part, lambda leaf: leaf.holds_for(actor))
-    return (
-        literal(folded)
-        if isinstance(folded, bool)
-        else ruled(folded, source.access, source.find, binds)
-    )
+    return literal(folded) if isinstance(folded, bool) else ruled(folded, source.access, binds)
 
 
 def _wording(rule: Sql) -> str:

@@ -1,4 +1,9 @@
-"""A resource at one place of a statement: its tables under aliases, its policy, its values."""
+"""A resource at one place of a statement: only the rows and values that the actor may read.
+
+Where a policy has something to ask of the rows, the resource is read through a view made on the
+spot, `(SELECT … FROM hero WHERE <rule>) AS hero_1`: inside it the rule means exactly what it means
+in the developer's own queries, whatever subqueries it has. Databases flatten such views.
+"""
 
 from __future__ import annotations
 
@@ -14,62 +19,102 @@ from sqlalchemy import (
     bindparam,
     case,
     false,
+    select,
 )
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression
 
 from tilth.kernel.policy.access import Access
-from tilth.kernel.schema.resource import Relation
-from tilth.kernel.schema.rewrite import rewritten
+from tilth.kernel.schema.resource import Relation, Resource
+from tilth.kernel.schema.rewrite import plain, rewritten
 from tilth.kernel.store.binds import Binds
 
 Sql = ColumnElement[Any]
+Place = tuple[Any, str]
 Find = Callable[[ColumnClause[Any]], Sql | None]
 """Column of a mapped table → the column that stands for it here, or None to leave it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """aliases: each table of the resource → its alias. rows: what to select from."""
+    """rows: what to select from. columns: (mapped table, key) → column of rows.
+
+    values: fields that are not a column as it is stored → column of rows.
+    """
 
     access: Access
-    aliases: Mapping[FromClause, FromClause]
     rows: FromClause
+    columns: Mapping[Place, Sql]
+    values: Mapping[str, Sql]
 
     def find(self, column: ColumnClause[Any]) -> Sql | None:
-        return found_in(self.aliases, column)
+        return self.columns.get((column.table, column.key))
 
 
-def source_of(access: Access) -> Source:
-    resource = access.resource
-    aliases = {table: table.alias() for table in resource.tables}
-    rows: FromClause = aliases[resource.tables[0]]
-    for table, link in zip(resource.tables[1:], resource.links, strict=True):
-        rows = rows.join(aliases[table], replaced(link, lambda c: found_in(aliases, c)))
-    return Source(access, aliases, rows)
+def source_of(access: Access, binds: Binds) -> Source:
+    made = _made_values(access)
+    if access.rows == "all" and not made and _is_one_table(access.resource):
+        [table] = access.resource.tables
+        alias = table.alias()
+        columns = {(table, column.key): alias.c[column.key] for column in table.c}
+        return Source(access, alias, columns, {})
+    return _view(access, made, binds)
 
 
-def found_in(aliases: Mapping[Any, FromClause], column: ColumnClause[Any]) -> Sql | None:
-    alias = aliases.get(column.table) if column.table is not None else None
-    return alias.c[column.key] if alias is not None else None
+def _is_one_table(resource: Resource) -> bool:
+    return len(resource.tables) == 1 and resource.criterion is None
 
 
-def visible(source: Source, binds: Binds) -> Iterator[Sql]:
+def _made_values(access: Access) -> list[str]:
+    """Fields that are masked, or SQL over columns."""
+    return [
+        name
+        for name, field in access.fields.items()
+        if name in access.masked or not isinstance(field.expression, ColumnClause)
+    ]
+
+
+def stored_rows(access: Access) -> Source:
+    """The tables themselves, policy aside: what a rule is written over."""
+    tables = access.resource.tables
+    rows: FromClause = tables[0]
+    for table, link in zip(tables[1:], access.resource.links, strict=True):
+        rows = rows.join(table, link)
+    columns = {(table, column.key): column for table in tables for column in table.c}
+    return Source(access, rows, columns, {})
+
+
+def _view(access: Access, made: list[str], binds: Binds) -> Source:
+    stored = stored_rows(access)
+    inside = [column.label(f"c{at}") for at, column in enumerate(stored.columns.values())]
+    inside += [_value(access, name, binds).label(f"v{at}") for at, name in enumerate(made)]
+    view = select(*inside).select_from(stored.rows).where(*_readable(access, binds)).subquery()
+    columns = {place: view.c[f"c{at}"] for at, place in enumerate(stored.columns)}
+    values = {name: view.c[f"v{at}"] for at, name in enumerate(made)}
+    return Source(access, view, columns, values)
+
+
+def _readable(access: Access, binds: Binds) -> Iterator[Sql]:
     """What rows must satisfy to be of this class and to be read by this actor."""
-    resource, predicate = source.access.resource, source.access.predicate
-    if resource.criterion is not None:
-        yield replaced(resource.criterion, source.find)
-    if source.access.rows == "none":
+    if access.resource.criterion is not None:
+        yield access.resource.criterion
+    if access.rows == "none":
         yield false()
-    if predicate is not None:
-        yield ruled(predicate, source.access, source.find, binds)
+    if access.predicate is not None:
+        yield ruled(access.predicate, access, binds)
 
 
-def value_of(source: Source, name: str, binds: Binds) -> Sql:
+def _value(access: Access, name: str, binds: Binds) -> Sql:
     """The field as this actor may read it: NULL on the rows where it is masked."""
-    value = replaced(source.access.fields[name].expression, source.find)
-    mask = source.access.masked.get(name)
-    return value if mask is None else case((ruled(mask, source.access, source.find, binds), value))
+    value = access.fields[name].expression
+    mask = access.masked.get(name)
+    return value if mask is None else case((ruled(mask, access, binds), value))
+
+
+def value_of(source: Source, name: str) -> Sql:
+    """The field, over the rows of the source."""
+    made = source.values.get(name)
+    return replaced(source.access.fields[name].expression, source.find) if made is None else made
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +132,35 @@ class Joined:
     def rows(self) -> tuple[FromClause, ...]:
         return (self.source.rows,) if self.link is None else (self.source.rows, self.link)
 
-    @property
-    def tables(self) -> tuple[FromClause, ...]:
-        own = tuple(self.source.aliases.values())
-        return own if self.link is None else (*own, self.link)
 
-
-def joined(relation: Relation, access: Access, parent: Find) -> Joined:
+def joined(relation: Relation, access: Access, parent: Find, binds: Binds) -> Joined:
     """parent: finds the columns of the row the relation starts from."""
-    source = source_of(access)
-    aliases = {
-        placeholder: source.aliases[table] for table, placeholder in relation.join.remote.items()
-    }
+    source = source_of(access, binds)
     secondary = relation.join.secondary
     link = secondary.element.alias() if secondary is not None else None
-    if secondary is not None and link is not None:
-        aliases[secondary] = link
 
     def find(column: ColumnClause[Any]) -> Sql | None:
-        here = found_in(aliases, column)
+        if link is not None and column.table is secondary:
+            return link.c[column.key]
+        here = remote_find(relation, source)(column)
         return parent(column) if here is None else here
 
     return Joined(source, replaced(relation.join.on, find), link)
 
 
+def remote_find(relation: Relation, source: Source) -> Find:
+    """Finds columns of the relation's placeholders in the target's source."""
+    tables = {mark: table for table, mark in relation.join.remote.items()}
+
+    def find(column: ColumnClause[Any]) -> Sql | None:
+        table = tables.get(column.table) if column.table is not None else None  # type: ignore[call-overload]
+        return source.columns.get((table, column.key)) if table is not None else None
+
+    return find
+
+
 def replaced(expression: Sql, find: Find) -> Sql:
-    """The expression over the tables of this statement."""
+    """The expression over the rows of this statement."""
 
     def replace(part: object) -> Sql | None:
         return find(part) if isinstance(part, ColumnClause) else None
@@ -120,21 +168,18 @@ def replaced(expression: Sql, find: Find) -> Sql:
     return rewritten(expression, replace)
 
 
-def ruled(rule: Sql, access: Access, find: Find, binds: Binds) -> Sql:
-    """A policy's rule over the tables of this statement, `me` turned into parameters of it."""
+def ruled(rule: Sql, access: Access, binds: Binds) -> Sql:
+    """A policy's rule as it is, with `me` turned into parameters of the statement."""
 
     def replace(part: object) -> Sql | None:
-        if isinstance(part, ColumnClause):
-            return find(part)
         if isinstance(part, BinaryExpression) and _is_membership(part):
-            left = ruled(part.left, access, find, binds)
-            chosen = _membership(left, part.right, access, binds)
+            chosen = _membership(ruled(part.left, access, binds), part.right, access, binds)
             return chosen if part.operator is operators.in_op else ~chosen
         if isinstance(part, BindParameter) and part.key in ("me_id", "me_tenant"):
             return binds.me("id" if part.key == "me_id" else "tenant", part.type)
         return None
 
-    return rewritten(rule, replace)
+    return rewritten(plain(rule), replace)
 
 
 def _is_membership(part: BinaryExpression[Any]) -> bool:

@@ -26,7 +26,7 @@ from tilth.kernel.store.binds import Binds, Parameter
 from tilth.kernel.store.block import Around, Page, spot_in
 from tilth.kernel.store.decode import RowDecoder
 from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards
-from tilth.kernel.store.source import Source, joined, replaced, source_of, value_of, visible
+from tilth.kernel.store.source import Source, joined, replaced, source_of, value_of
 from tilth.kernel.store.where import bind_type, sql_of
 
 Sql = ColumnElement[Any]
@@ -55,9 +55,9 @@ def statement_for(shape: ReadShape, dialect: Dialect) -> Statement:
 
 def _one_row(shape: ReadShape, dialect: Dialect) -> Statement:
     binds = Binds(dialect)
-    page = Page(source_of(shape.root.access), binds)
+    page = Page(source_of(shape.root.access, binds), binds)
     spot = spot_in(page, shape.root, page.root)
-    terms = [*visible(page.root, binds), *key_terms(page.root, shape.key_slots, binds)]
+    terms = key_terms(page.root, shape.key_slots, binds)
     rows = page.selected().where(*terms).limit(1).subquery("page")
     around = Around(rows, binds, nested=False)
     decoder = around.read(spot)
@@ -68,7 +68,7 @@ def _many_rows(shape: ReadShape, dialect: Dialect) -> Statement:
     binds = Binds(dialect)
     page, terms = _selection(shape, binds)
     spot = spot_in(page, shape.root, page.root)
-    keys = [key_of(s, value_of(page.at(s.hops), s.field, binds), binds) for s in shape.order]
+    keys = [key_of(s, value_of(page.at(s.hops), s.field), binds) for s in shape.order]
     if shape.window.kind == "before":
         keys = read_backwards(keys)
     if shape.window.key_slots:
@@ -115,11 +115,10 @@ def estimate_for(shape: ReadShape, dialect: Dialect) -> Statement:
 def _selection(shape: ReadShape, binds: Binds) -> tuple[Page, list[Sql]]:
     """What to select from and which rows, before any window."""
     if shape.owner is None:
-        page = Page(source_of(shape.root.access), binds)
+        page = Page(source_of(shape.root.access, binds), binds)
         terms: list[Sql] = []
     else:
         page, terms = _members(shape.owner, shape, binds)
-    terms.extend(visible(page.root, binds))
     if shape.where is not None:
         terms.append(sql_of(shape.where, page.root, binds))
     return page, terms
@@ -130,14 +129,14 @@ def _members(owner: Owner, shape: ReadShape, binds: Binds) -> tuple[Page, list[S
 
     Through a link table, which might hold a link twice, the keys are looked up beside.
     """
-    parent = source_of(owner.access)
-    there = joined(owner.relation, shape.root.access, parent.find)
-    of_parent = [*visible(parent, binds), *key_terms(parent, owner.key_slots, binds)]
+    parent = source_of(owner.access, binds)
+    there = joined(owner.relation, shape.root.access, parent.find, binds)
+    of_parent = list(key_terms(parent, owner.key_slots, binds))
     if there.link is None:
         page = Page(there.source, binds)
         page.rows = page.rows.join(parent.rows, there.on)
         return page, of_parent
-    page = Page(source_of(shape.root.access), binds)
+    page = Page(source_of(shape.root.access, binds), binds)
     linked = select(*_key(there.source)).select_from(*there.rows, parent.rows)
     return page, [tuple_(*_key(page.root)).in_(linked.where(there.on, *of_parent))]
 
@@ -164,8 +163,8 @@ def _head(shape: ReadShape, binds: Binds) -> Select[Any] | None:
         return None
     found: Sql = true()
     if shape.owner is not None:
-        parent = source_of(shape.owner.access)
-        terms = [*visible(parent, binds), *key_terms(parent, shape.owner.key_slots, binds)]
+        parent = source_of(shape.owner.access, binds)
+        terms = key_terms(parent, shape.owner.key_slots, binds)
         found = exists(select(literal_column("1")).select_from(parent.rows).where(*terms))
     total = null() if shape.counting == "none" else _total(shape, binds)
     return select(found.label("found"), total.label("total"))

@@ -28,7 +28,7 @@ from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, T
 from tilth.kernel.schema.kinds import Kind
 from tilth.kernel.store.binds import Binds
 from tilth.kernel.store.instants import compared_as_text, is_standard_text
-from tilth.kernel.store.source import Source, joined, value_of, visible
+from tilth.kernel.store.source import Source, joined, value_of
 
 Sql = ColumnElement[Any]
 
@@ -49,16 +49,16 @@ def sql_of(condition: Condition, source: Source, binds: Binds) -> Sql:
 
 def _related(condition: Related, source: Source, binds: Binds) -> Sql:
     """EXISTS, so that several matching rows never multiply the row they belong to."""
-    there = joined(condition.relation, condition.access, source.find)
-    terms = [there.on, *visible(there.source, binds)]
+    there = joined(condition.relation, condition.access, source.find, binds)
+    terms = [there.on]
     if condition.inner is not None:
         terms.append(sql_of(condition.inner, there.source, binds))
     found: Select[Any] = select(literal_column("1")).select_from(*there.rows).where(*terms)
-    return exists(found.correlate_except(*there.tables))
+    return exists(found.correlate_except(*there.rows))
 
 
 def _test(test: Test, source: Source, binds: Binds) -> Sql:
-    value = value_of(source, test.field, binds)
+    value = value_of(source, test.field)
     if test.lookup in ("isnull", "notnull"):
         return value.is_(None) if test.lookup == "isnull" else value.is_not(None)
     if is_standard_text(value.type, binds.dialect):

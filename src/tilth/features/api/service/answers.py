@@ -1,6 +1,6 @@
 """Plan → page → HTTP response: one row, a page of rows, or a stream of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -44,7 +44,11 @@ async def rows_answer(ask: Ask) -> Response:
     if not page.found:
         raise not_found(ask.sight.access(ask.intent.resource))
     links = dict(_page_links(ask, plan, page))
-    body: dict[str, Any] = {"items": page.rows, "next": links.get("next"), "prev": links.get("prev")}
+    body: dict[str, Any] = {
+        "items": page.rows,
+        "next": links.get("next"),
+        "prev": links.get("prev"),
+    }
     if plan.shape.counting != "none":
         body["total"] = page.total
     content = orjson.dumps(body)
@@ -99,5 +103,7 @@ async def _streamed(ask: Ask, plan: ReadPlan, media_type: str) -> Response:
     if media_type == media.CSV:
         columns = media.columns_of(plan.shape.root, plan.fields)
         headers["content-disposition"] = f'attachment; filename="{ask.intent.resource}.csv"'
-        return StreamingResponse(media.csv_lines(rows, columns), media_type=media_type, headers=headers)
+        return StreamingResponse(
+            media.csv_lines(rows, columns), media_type=media_type, headers=headers
+        )
     return StreamingResponse(media.ndjson_lines(rows), media_type=media_type, headers=headers)

@@ -18,7 +18,9 @@ CHUNK = 500
 Rows = list[dict[str, Any]]
 
 
-async def exported(store: Store, plan: ReadPlan, actor: Actor, *, all_rows: bool) -> AsyncIterator[Rows]:
+async def exported(
+    store: Store, plan: ReadPlan, actor: Actor, *, all_rows: bool
+) -> AsyncIterator[Rows]:
     """all_rows: to the end; otherwise the one page that the plan asks for."""
     plan = replace(plan, shape=replace(plan.shape, counting="none"))
     if all_rows:

@@ -10,7 +10,9 @@ from tilth.kit.text import suggest
 
 PARAMETERS = 100
 
-COLLECTION = frozenset({"fields", "expand", "sort", "limit", "offset", "cursor", "count", "filter", "q"})
+COLLECTION = frozenset(
+    {"fields", "expand", "sort", "limit", "offset", "cursor", "count", "filter", "q"}
+)
 ITEM = frozenset({"fields", "expand"})
 
 

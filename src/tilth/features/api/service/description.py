@@ -1,0 +1,58 @@
+"""The OpenAPI document as one caller sees the application."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tilth.feature import Backend
+from tilth.features.api.service.etags import body_tag, is_known, strong
+from tilth.features.api.service.openapi.document import openapi_document
+from tilth.kernel.plan.sight import Sight
+from tilth.kernel.policy.actor import ANONYMOUS, Actor
+from tilth.runtime.web.actor import actor_of
+
+KEPT = 32
+"""Documents remembered: one for each way the rules can come out, and few do."""
+
+
+def description_for(backend: Backend, actor: Actor) -> dict[str, Any]:
+    """Only what the actor may read is in it; the developer's own routes are in it whole."""
+    sight = Sight(backend.schema, backend.rulebook, actor)
+    nobody = Sight(backend.schema, backend.rulebook, ANONYMOUS)
+    return openapi_document(
+        backend.schema,
+        sight.access,
+        title=backend.title,
+        version=backend.version,
+        written=backend.user_document(),
+        security_schemes=backend.schemes,
+        anonymous=nobody.access,
+    )
+
+
+class Descriptions:
+    """Answers /openapi.json."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._known: dict[tuple[Any, ...], bytes] = {}
+
+    async def answer(self, request: Request) -> Response:
+        actor = await actor_of(request, self.backend.readers)
+        body = self._body(actor)
+        etag = strong(body_tag(body))
+        headers = {"etag": etag, "cache-control": "private, no-cache", "vary": "Authorization"}
+        if is_known(request.headers.get("if-none-match"), etag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    def _body(self, actor: Actor) -> bytes:
+        rulebook = self.backend.rulebook
+        alike = tuple(rulebook.access(name, actor).key for name in self.backend.schema)
+        if alike not in self._known:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            self._known[alike] = orjson.dumps(description_for(self.backend, actor))
+        return self._known[alike]
