@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tilth.runtime.web.middleware.media import is_event_stream
+from tilth.runtime.web.media import is_event_stream
 
 STATE_KEY = "tilth_streams"
 

@@ -6,7 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import ALL_METHODS, CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tilth.runtime.web.middleware.media import header
+from tilth.runtime.web.media import header
 
 EXPOSED = ("ETag", "Link", "Location", "Preference-Applied", "Server-Timing", "X-Request-ID")
 PREFLIGHT_SECONDS = 600

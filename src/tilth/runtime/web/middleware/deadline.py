@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tilth.errors import Unavailable
-from tilth.runtime.web.middleware.media import is_upload
+from tilth.runtime.web.media import is_upload
 
 
 class Deadline:

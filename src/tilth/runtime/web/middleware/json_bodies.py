@@ -4,7 +4,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tilth.runtime.web.json import JsonLimits, parse_json
-from tilth.runtime.web.middleware.media import is_json
+from tilth.runtime.web.media import is_json
 
 GZIP_MAGIC = b"\x1f\x8b"
 

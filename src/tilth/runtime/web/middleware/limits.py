@@ -6,7 +6,7 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tilth.errors import PayloadTooLarge
-from tilth.runtime.web.middleware.media import header, is_upload
+from tilth.runtime.web.media import header, is_upload
 
 
 class BodySize:

@@ -5,7 +5,7 @@ import re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tilth.kit.ids import uuid7
-from tilth.runtime.web.middleware.media import header
+from tilth.runtime.web.media import header
 from tilth.runtime.web.problem import REQUEST_ID
 
 # It is copied into logs and headers, so nothing that could end a line or a quoted string.
