@@ -1,3 +1,4 @@
+# ruff: noqa: RUF012 (SQLAlchemy reads __mapper_args__ from the class)
 """Every relation joins the rows that SQLAlchemy itself would load, shown by running it."""
 
 from collections.abc import Iterator

@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import reduce
 from typing import Any
 
 import orjson
@@ -24,6 +25,12 @@ Json = Any
 """A value orjson.dumps accepts."""
 
 Decode = Callable[[Carrier], Json]
+
+DEEPEST = 254
+"""Levels of arrays and objects that orjson writes."""
+
+DEEP = 200
+"""Levels of them in one stored value; the rest are those of the answer around it."""
 
 _ISO_START = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
@@ -104,8 +111,10 @@ def _rounded(number: Decimal, scale: int) -> str:
 
 
 def decode_bytes(value: Carrier) -> Json:
+    if not isinstance(value, str):
+        return decode_stored(value)
     try:
-        return b64encode(bytes.fromhex(value)).decode() if isinstance(value, str) else value
+        return b64encode(bytes.fromhex(value)).decode()
     except ValueError:
         return value
 
@@ -116,10 +125,10 @@ def decode_datetime(value: Carrier) -> Json:
         return None
     try:
         moment = _moment(value)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
     except _UNFIT:
         return decode_stored(value)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.isoformat() + "Z"
 
 
@@ -142,21 +151,25 @@ def decode_date(value: Carrier) -> Json:
 
 
 def decode_time(value: Carrier) -> Json:
+    if not isinstance(value, str):
+        return decode_stored(value)
     try:
-        return time.fromisoformat(value).isoformat() if isinstance(value, str) else value
-    except _UNFIT:
+        return time.fromisoformat(value).isoformat()
+    except ValueError:
         return value
 
 
 def decode_time_with_offset(value: Carrier) -> Json:
+    """RFC 3339 with the offset that is stored; without one it is UTC."""
+    if not isinstance(value, str):
+        return decode_stored(value)
     try:
-        moment = time.fromisoformat(value) if isinstance(value, str) else None
-    except _UNFIT:
+        moment = time.fromisoformat(value)
+    except ValueError:
         return value
-    if moment is None:
-        return value
-    text = moment.isoformat()
-    return f"{text}Z" if moment.tzinfo is None else text.replace("+00:00", "Z")
+    return (
+        (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat().replace("+00:00", "Z")
+    )
 
 
 def decode_interval(value: Carrier) -> Json:
@@ -203,15 +216,19 @@ def decode_json(value: Carrier) -> Json:
     if not isinstance(value, str):
         return decode_stored(value)
     try:
-        return orjson.loads(value)
+        loaded = orjson.loads(value)
     except orjson.JSONDecodeError:
-        return _lenient(value)
+        return _writable(value, lambda: json.loads(value, parse_constant=lambda _: None))
+    if value.count("[") + value.count("{") < DEEP:
+        return loaded
+    return _writable(value, lambda: loaded)
 
 
-def _lenient(text: str) -> Json:
+def _writable(text: str, load: Callable[[], Json]) -> Json:
+    """What load answers if it can be written again within an answer, else the text itself."""
     try:
-        loaded = json.loads(text, parse_constant=lambda _: None)
-        orjson.dumps(loaded)
+        loaded = load()
+        orjson.dumps(reduce(lambda inner, _: [inner], range(DEEPEST - DEEP), loaded))
     except (ValueError, TypeError, RecursionError):
         return text
     return loaded
