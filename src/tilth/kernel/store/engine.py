@@ -58,7 +58,14 @@ def database_url(url: str | URL) -> URL:
     dialect = DIALECTS.get(parsed.drivername)
     if dialect is None:
         raise SetupError(_bad_url(f"Tilth cannot use {parsed.drivername!r} databases."))
-    return parsed.set(drivername=dialect)
+    return _in_libpq_words(parsed.set(drivername=dialect))
+
+
+def _in_libpq_words(url: URL) -> URL:
+    """SQLAlchemy's asyncpg driver has words of its own in URLs: only `ssl` means anything here."""
+    ssl = url.query.get("ssl")
+    plain = url.difference_update_query(("ssl", "prepared_statement_cache_size"))
+    return plain.update_query_dict({"sslmode": ssl}) if ssl else plain
 
 
 def _bad_url(reason: str) -> Finding:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Dialect
 
 from tilth.errors import TilthError
 from tilth.kernel.store.drivers.failure import too_slow, unavailable, unfit_value
@@ -39,7 +39,7 @@ class PostgresDatabase:
     """
 
     def __init__(self, url: URL, settings: StoreSettings) -> None:
-        self.dialect = PGDialect_asyncpg()
+        self.dialect: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
         self.url = url
         self.label = url.set(query={}).render_as_string(hide_password=True)
         self._settings = settings
@@ -116,7 +116,7 @@ class PostgresDatabase:
     async def _connect(self) -> Connection:
         settings = self._settings
         connection: Connection = await asyncpg.connect(
-            self.url.render_as_string(hide_password=False),
+            _address(self.url),
             timeout=CONNECT_SECONDS,
             command_timeout=settings.statement_seconds + GRACE_SECONDS,
             statement_cache_size=0 if settings.pooler else STATEMENTS_KEPT,
@@ -130,6 +130,33 @@ class PostgresDatabase:
             return unfit_value()
         failure = postgres_failure(exc, sql=sql, seconds=self._settings.statement_seconds)
         return exc if failure is None else unavailable(failure)
+
+
+async def refusal_of(url: URL) -> Exception | None:
+    """Why the server does not grant a connection; None when it does."""
+    try:
+        connection = await asyncpg.connect(_address(url), timeout=CONNECT_SECONDS)
+        await connection.close(timeout=CONNECT_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+        return exc
+    return None
+
+
+def _address(url: URL) -> str:
+    return url.difference_update_query(_LIBPQ_ONLY).render_as_string(hide_password=False)
+
+
+_LIBPQ_ONLY = (
+    "channel_binding",
+    "client_encoding",
+    "connect_timeout",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+)
+"""Options in URLs that hosts hand out; asyncpg would send them on as settings of the server."""
 
 
 def session_parameters(settings: StoreSettings) -> Mapping[str, str]:

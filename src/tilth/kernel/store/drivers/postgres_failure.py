@@ -43,7 +43,7 @@ def deserves_another_try(exc: Exception) -> bool:
     return isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
 
 
-def postgres_failure(exc: Exception, *, sql: str = "", seconds: float = 0.0) -> Failure | None:
+def postgres_failure(exc: BaseException, *, sql: str = "", seconds: float = 0.0) -> Failure | None:
     """None: a mistake in the statement, which no retry mends. seconds: the statement's deadline."""
     state = state_of(exc)
     if state is None:
@@ -58,13 +58,14 @@ def postgres_failure(exc: Exception, *, sql: str = "", seconds: float = 0.0) -> 
     return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
 
 
-def _name_at(exc: Exception, sql: str) -> str | None:
+def _name_at(exc: BaseException, sql: str) -> str | None:
     """What stands in the statement where PostgreSQL points; its message may be in any language."""
     position = getattr(exc, "position", None)
     found = _PATH.match(sql, int(position) - 1) if position else None
     if found is None:
         return None
-    return _PART.findall(found[0])[-1].strip('"').replace('""', '"')
+    name: str = _PART.findall(found[0])[-1]
+    return name.strip('"').replace('""', '"')
 
 
 _PART = re.compile(r'"(?:[^"]|"")*"|\w+')
@@ -78,7 +79,8 @@ def _network_failure(exc: OSError) -> Failure:
         return NO_TRUST
     if isinstance(exc, TimeoutError):
         return SILENT
-    return REFUSED
+    # asyncpg raises the bare class when the URL demands TLS and the server has none.
+    return NO_TLS if type(exc) is ConnectionError else REFUSED
 
 
 UNKNOWN_HOST = Failure(
@@ -90,6 +92,11 @@ NO_TRUST = Failure(
     "database_unavailable",
     "The database's TLS certificate is not trusted.",
     "Check sslmode and sslrootcert in the database URL.",
+)
+NO_TLS = Failure(
+    "database_unavailable",
+    "The database server offers no encrypted connection, but the database URL demands one.",
+    "Switch TLS on at the server, or leave sslmode out of the URL on a network you trust.",
 )
 SILENT = Failure(
     "database_unavailable",
@@ -145,8 +152,8 @@ _BY_STATE: Mapping[str, Failure] = MappingProxyType(
         "40P01": _CONFLICT,
         "42501": Failure(
             "database_schema",
-            "The database user may not read a table that the application serves.",
-            "GRANT SELECT on it to the user of the database URL.",
+            "The database user lacks a right that the application needs.",
+            "GRANT it SELECT on the tables, and for `tilth dev` also CREATE on the schema.",
         ),
         "42704": _SCHEMA_DIFFERS,
         "42804": _SCHEMA_DIFFERS,

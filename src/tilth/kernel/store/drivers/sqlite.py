@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from tilth.errors import TilthError
 from tilth.kernel.store.drivers.failure import no_connection_free, unavailable, unfit_value
+from tilth.kernel.store.drivers.sqlite_dialect import keep_instants
 from tilth.kernel.store.drivers.sqlite_failure import sqlite_failure
 from tilth.kernel.store.drivers.sqlite_file import OpenFile, SqliteFile, connect, open_reader
 from tilth.settings import StoreSettings
@@ -60,6 +61,7 @@ class SqliteDatabase:
 
     def __init__(self, file: SqliteFile, settings: StoreSettings) -> None:
         self.dialect = SQLiteDialect_pysqlite()
+        keep_instants(self.dialect)
         self.url: URL = file.url()
         self.label = "sqlite://" if file.in_memory else f"sqlite:///{file.path}"
         self._file, self._settings = file, settings
@@ -131,7 +133,7 @@ class Reader:
         self._read = read
         try:
             read.answer(self._rows(read), None)
-        except BaseException as exc:  # the thread must outlive whatever a read does
+        except BaseException as exc:  # noqa: BLE001 the caller's loop gets it; the thread lives on
             read.answer(None, exc)
         finally:
             self._read = None

@@ -33,7 +33,7 @@ def sqlite_failure(
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return _place_failure(file)
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_FULL:
-            return DISK
+            return DIRECTORY if os.path.isdir(file.path) else DISK
         case sqlite3.SQLITE_NOMEM:
             return NO_MEMORY
         case sqlite3.SQLITE_READONLY if exc.sqlite_errorcode != sqlite3.SQLITE_READONLY:
@@ -70,6 +70,16 @@ MISSING_FILE = Failure(
     "The database file does not exist.",
     "`tilth dev` creates it; check the path if it should be there.",
 )
+MISSING_FOLDER = Failure(
+    "database_unavailable",
+    "The folder of the database file does not exist.",
+    "Check the path in the database URL, or make the folder.",
+)
+MISSING_FOR_GOOD = Failure(
+    "database_unavailable",
+    "The database file does not exist, and this program may not make it in that folder.",
+    "Check the path, or give this program's user the right to write to the folder.",
+)
 DIRECTORY = Failure(
     "database_unavailable",
     "The path of the database file is a directory.",
@@ -90,10 +100,16 @@ def _place_failure(file: SqliteFile) -> Failure:
     except PermissionError:
         return UNREADABLE
     except OSError:
-        return MISSING_FILE
+        return _absence(os.path.dirname(file.path))
     if os.path.isdir(file.path):
         return DIRECTORY
     return CANNOT_OPEN if os.access(file.path, os.R_OK) else UNREADABLE
+
+
+def _absence(folder: str) -> Failure:
+    if not os.path.isdir(folder):
+        return MISSING_FOLDER
+    return MISSING_FILE if os.access(folder, os.W_OK) else MISSING_FOR_GOOD
 
 
 _MISSING = re.compile(r"no such (?P<what>table|column): (?P<name>.+)")
