@@ -129,7 +129,7 @@ def _is_listable(name: str) -> bool:
 
 _FILTER = """\
 A condition with `and`, `or`, `not` and parentheses: \
-`(age >= 18 and team.name = "Avengers") or any(powers, name = "flight")`.
+`(price > 10 and shop.city = "Oslo") or any(tags, name = "new")`.
 
 Comparisons: `=` `!=` `<` `<=` `>` `>=`, `in (1, 2)`, `is null`, or a lookup's name, \
 as in `name icontains "x"`. Text stands in quotes."""

@@ -1,0 +1,144 @@
+"""The docs page in a real browser: it works, and asks no other server for anything."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request as WebRequest
+from starlette.responses import JSONResponse
+from starlette.routing import Route as WebRoute
+
+from tilth.features.api.pages import docs_routes
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs the browser at {CHROMIUM}")
+
+# A browser of its own accord asks its maker for updates and lists; none of that is the page's.
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+_ANSWER = {"200": {"description": "Heroes.", "content": {"application/json": {"schema": {}}}}}
+_AGE = {"name": "age", "in": "query", "schema": {"type": "integer"}}
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "info": {"title": "Heroes", "version": "1"},
+    "paths": {
+        "/api/heroes": {
+            "get": {"operationId": "list_heroes", "parameters": [_AGE], "responses": _ANSWER},
+            "head": {"operationId": "head_heroes", "responses": _ANSWER},
+            "options": {"operationId": "options_heroes", "responses": _ANSWER},
+        },
+        "/api/teams": {"get": {"operationId": "list_teams", "responses": _ANSWER}},
+    },
+}
+
+
+@dataclass
+class Visit:
+    """A page and what happened on it."""
+
+    page: Page
+    elsewhere: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+async def _document(request: WebRequest) -> JSONResponse:
+    return JSONResponse(DOCUMENT)
+
+
+async def _heroes(request: WebRequest) -> JSONResponse:
+    return JSONResponse({"items": [{"name": "Ada"}], "asked": dict(request.query_params)})
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    routes = [
+        *docs_routes("Heroes"),
+        WebRoute("/openapi.json", _document),
+        WebRoute("/api/heroes", _heroes),
+    ]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(Starlette(routes=routes), log_level="error", lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, origin: str) -> Iterator[Visit]:
+    """The docs page, opened, with every other origin out of reach."""
+    context = browser.new_context()
+    visit = Visit(context.new_page())
+
+    def let_through(route: Route, request: Request) -> None:
+        if f"{urlsplit(request.url).scheme}://{urlsplit(request.url).netloc}" == origin:
+            route.continue_()
+        else:
+            visit.elsewhere.append(request.url)
+            route.abort()
+
+    context.route("**/*", let_through)
+    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    visit.page.on("console", lambda message: visit.complaints.append(message.text))
+    visit.page.goto(f"{origin}/docs")
+    visit.page.wait_for_selector(".opblock")
+    yield visit
+    context.close()
+
+
+def test_operations_are_listed_without_help_from_elsewhere(visit: Visit) -> None:
+    listed = visit.page.locator(".opblock-summary-path").all_inner_texts()
+
+    assert [path.replace("\u200b", "") for path in listed] == ["/api/heroes", "/api/teams"]
+    assert visit.page.title() == "Heroes · API"
+    assert (visit.elsewhere, visit.complaints) == ([], [])
+
+
+def test_an_operation_can_be_tried(visit: Visit) -> None:
+    page = visit.page
+
+    page.locator("#operations-default-list_heroes .opblock-summary-control").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_placeholder("age").fill("18")
+    page.get_by_role("button", name="Execute", exact=True).click()
+    answer = page.locator(".live-responses-table .response-col_description pre").first
+
+    assert json.loads(answer.inner_text()) == {"items": [{"name": "Ada"}], "asked": {"age": "18"}}
+    assert (visit.elsewhere, visit.complaints) == ([], [])
+
+
+@pytest.mark.parametrize(("scheme", "is_dark"), [("light", False), ("dark", True)])
+def test_the_page_is_light_or_dark_as_the_system_is(
+    visit: Visit, scheme: str, *, is_dark: bool
+) -> None:
+    visit.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+
+    colour = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(int(part) for part in colour.strip("rgb()").split(",")) / 3
+    assert (brightness < 128) is is_dark
