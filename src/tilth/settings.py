@@ -48,6 +48,7 @@ class WebSettings:
     body_floor_bytes_per_second: int = 1024
     keep_alive_seconds: float = 5.0
     request_seconds: float = 30.0
+    send_stall_seconds: float = 30.0
     graceful_seconds: float = 20.0
     json_bytes: int = 1024 * 1024
     json_depth: int = 64
@@ -229,6 +230,12 @@ VARIABLES = (
         _seconds,
         "From the headers to the start of the response, then 503. For an upload: from its "
         "last piece.",
+    ),
+    _variable(
+        "web",
+        "send_stall_seconds",
+        _seconds,
+        "Longest time a client may leave a full send buffer unread, then it is cut off.",
     ),
     _variable(
         "web",

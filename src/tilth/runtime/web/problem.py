@@ -80,6 +80,13 @@ def exception_handlers(
     }
 
 
+def problem_of_status(status: int, code: str, detail: str) -> Response:
+    """A problem that no part of the application raised, such as one found before it was asked."""
+    return _response(
+        status=status, title=_phrase(status), detail=detail, code=code, request_id=None
+    )
+
+
 async def _answer_problem(request: Request, error: ProblemError) -> Response:
     return problem_response(error, request_id_of(request.scope))
 
