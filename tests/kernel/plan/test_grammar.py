@@ -128,6 +128,7 @@ def test_a_printed_filter_is_written_as_a_person_would(text: str) -> None:
         ("a is 1", 6, "expected 'null' or 'not null'"),
         ("a is not 1", 10, "expected 'null'"),
         ("in = 1", 1, "backquotes: `in`"),
+        ("AND = 1", 1, "backquotes: `AND`"),
         ("first-name = 1", 6, "backquotes"),
         ('"a" = 1', 1, "A condition begins with the name of a field"),
         ("team. = 1", 7, "expected a name after the dot"),

@@ -145,9 +145,18 @@ def test_a_list_of_values_is_split_at_commas(text: str, values: tuple[str, ...])
     assert split_values(text) == values
 
 
-@pytest.mark.parametrize("text", ['"a', '"a""', 'x,"', '"a"b', '"a" b,c'])
-def test_a_misplaced_quote_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="closing quote"):
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('"a', "Expected a closing quote"),
+        ('"a""', "Expected a closing quote"),
+        ('x,"', "Expected a closing quote"),
+        ('"a"b', "Expected a comma after a closing quote"),
+        ('"a" b,c', "Expected a comma after a closing quote"),
+    ],
+)
+def test_a_misplaced_quote_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
         split_values(text)
 
 
