@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy.exc import AmbiguousForeignKeysError, NoForeignKeysError, SQLAlchemyError
 from sqlalchemy.orm import Mapper, RelationshipProperty
-from sqlalchemy.orm.attributes import QueryableAttribute
 
 from tilth.errors import Finding
 from tilth.kernel.schema.place import place_of
+from tilth.kernel.schema.tables import declared
 
 # A relationship runs the developer's own text and lambdas, so more than SQLAlchemy's errors come.
 _BROKEN = (SQLAlchemyError, NameError, AttributeError, LookupError, TypeError, ValueError)
@@ -35,7 +35,9 @@ def configure(mappers: Iterable[Mapper[Any]]) -> list[Finding]:
 
 def _broken(mapper: Mapper[Any]) -> Iterator[Finding]:
     """SQLAlchemy stops at the first broken relationship; here the others are tried one by one."""
-    for prop in _unfinished_relationships(mapper):
+    for prop in declared(mapper, RelationshipProperty):
+        if prop.parent is not mapper or prop._configure_finished:
+            continue
         try:
             prop.init()
         except _BROKEN as exc:
@@ -43,23 +45,6 @@ def _broken(mapper: Mapper[Any]) -> Iterator[Finding]:
             if not hasattr(exc, "_configure_failed"):
                 subject = f"{mapper.class_.__name__}.{prop.key}"
                 yield _finding(subject, exc, place_of(mapper.class_))
-
-
-def _unfinished_relationships(mapper: Mapper[Any]) -> list[RelationshipProperty[Any]]:
-    # mapper.relationships would raise: it finishes the mapping first.
-    attributes = [
-        attribute
-        for attribute in mapper.all_orm_descriptors
-        if isinstance(attribute, QueryableAttribute)
-    ]
-    properties = [attribute.comparator.prop for attribute in attributes]
-    return [
-        prop
-        for prop in properties
-        if isinstance(prop, RelationshipProperty)
-        and prop.parent is mapper
-        and not prop._configure_finished
-    ]
 
 
 def _finding(subject: str, exc: Exception, where: str | None) -> Finding:

@@ -8,10 +8,11 @@ from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeDecorator
 
 from tilth.errors import Finding
-from tilth.kernel.schema.expressions import open_to_aliases, plain
+from tilth.kernel.schema.expressions import open_to_aliases
 from tilth.kernel.schema.kinds import NAMED, OPAQUE, Kind, kind_of
 from tilth.kernel.schema.resource import Field
-from tilth.kernel.schema.tables import tables_of, unique_sets
+from tilth.kernel.schema.rewrite import plain
+from tilth.kernel.schema.tables import declared, tables_of, unique_sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def _expressions(mapper: Mapper[Any]) -> list[tuple[ColumnProperty[Any], ColumnE
     places: dict[ColumnElement[Any], int] = {
         column: place for place, column in enumerate(c for t in tables for c in t.columns)
     }
-    found = [(prop, _expression(mapper, prop, tables)) for prop in mapper.column_attrs]
+    found = [(prop, _expression(mapper, prop, tables)) for prop in declared(mapper, ColumnProperty)]
     # Concrete subclasses also get the discriminator of their base's polymorphic union.
     own = [(p, e) for p, e in found if e in places or not isinstance(e, ColumnClause)]
     return sorted(own, key=lambda pair: places.get(pair[1], len(places)))
@@ -65,13 +66,13 @@ def _expression(
 
 
 def _kind(prop: ColumnProperty[Any], dialect_name: str, reflected: bool) -> Kind | Refusal:
-    declared = prop.info.get("tilth_kind")
+    column = prop.columns[0]
+    declared = {**getattr(column, "info", {}), **prop.info}.get("tilth_kind")
     if declared is not None:
         return NAMED.get(declared) or Refusal(
             f'info names the kind "{declared}", which does not exist.',
             f"Use one of: {', '.join(NAMED)}.",
         )
-    column = prop.columns[0]
     kind = kind_of(column.type, dialect_name)
     if kind is None and reflected:
         return OPAQUE

@@ -1,13 +1,13 @@
 """Mapped classes → the Schema, and everything that is wrong with them at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Table
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import ColumnProperty, Mapper
 
 from tilth.errors import Finding
 from tilth.kernel.schema.checks import (
@@ -22,8 +22,8 @@ from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.schema.fields import fields_of
 from tilth.kernel.schema.place import place_of, placed
 from tilth.kernel.schema.relations import relations_of
-from tilth.kernel.schema.resource import Field, Resource, Schema
-from tilth.kernel.schema.tables import criterion_of, key_of, links_of, tables_of
+from tilth.kernel.schema.resource import Field, Relation, Resource, Schema
+from tilth.kernel.schema.tables import criterion_of, declared, key_of, links_of, tables_of
 
 
 def schema_from(exposures: Sequence[Exposure], dialect_name: str) -> tuple[Schema, list[Finding]]:
@@ -34,36 +34,45 @@ def schema_from(exposures: Sequence[Exposure], dialect_name: str) -> tuple[Schem
     """
     mapped, findings = mapped_exposures(exposures)
     broken = configure(mapper for _, mapper in mapped)
-    if broken:
-        return MappingProxyType({}), [*findings, *broken]
     names = {mapper.class_: str(exposure.name) for exposure, mapper in mapped}
     resources: dict[str, Resource] = {}
     for exposure, mapper in mapped:
-        resource, found = _resource(exposure, mapper, names, dialect_name)
+        fields, found = _fields(exposure, mapper, dialect_name)
+        relations, loose = ({}, []) if broken else relations_of(mapper, names)
+        found += [*loose, *name_warnings(mapper.class_.__name__, relations)]
         findings += [placed(finding, place_of(mapper.class_)) for finding in found]
-        if resource is not None:
+        if not broken and not any(finding.level == "error" for finding in found):
+            resource = _resource(exposure, mapper, fields, relations)
             resources[resource.name] = resource
-    return MappingProxyType(_without_loose_ends(resources)), findings
+    return MappingProxyType(_without_loose_ends(resources)), [*findings, *broken]
+
+
+def _fields(
+    exposure: Exposure, mapper: Mapper[Any], dialect_name: str
+) -> tuple[dict[str, Field], list[Finding]]:
+    """The columns, whether or not the relationships are in order."""
+    unusable = list(table_findings(mapper))
+    if unusable:
+        return {}, unusable
+    title = mapper.class_.__name__
+    fields, findings = fields_of(mapper, dialect_name, reflected=exposure.reflected)
+    findings += search_findings(
+        exposure, fields, [prop.key for prop in declared(mapper, ColumnProperty)]
+    )
+    findings += name_warnings(title, fields)
+    if not exposure.reflected:
+        findings += storage_findings(title, fields.values(), dialect_name)
+    return fields, findings
 
 
 def _resource(
-    exposure: Exposure, mapper: Mapper[Any], names: Mapping[type, str], dialect_name: str
-) -> tuple[Resource | None, list[Finding]]:
-    unusable = list(table_findings(mapper))
-    if unusable:
-        return None, unusable
-    fields, in_fields = fields_of(mapper, dialect_name, reflected=exposure.reflected)
-    relations, in_relations = relations_of(mapper, names)
-    findings = [
-        *in_fields,
-        *in_relations,
-        *search_findings(exposure, fields, mapper.column_attrs.keys()),
-        *_declaration_findings(exposure, fields, [*fields, *relations], dialect_name),
-    ]
-    if any(finding.level == "error" for finding in findings):
-        return None, findings
-    resource = Resource(
-        name=names[mapper.class_],
+    exposure: Exposure,
+    mapper: Mapper[Any],
+    fields: Mapping[str, Field],
+    relations: Mapping[str, Relation],
+) -> Resource:
+    return Resource(
+        name=str(exposure.name),
         title=mapper.class_.__name__,
         model=mapper.class_,
         tables=tables_of(mapper),
@@ -75,17 +84,6 @@ def _resource(
         search=exposure.search,
         description=_description(mapper),
     )
-    return resource, findings
-
-
-def _declaration_findings(
-    exposure: Exposure, fields: Mapping[str, Field], names: Sequence[str], dialect_name: str
-) -> Iterator[Finding]:
-    """What a developer can change; an existing database is taken as it is."""
-    title = exposure.model.__name__
-    yield from name_warnings(title, names)
-    if not exposure.reflected:
-        yield from storage_findings(title, fields.values(), dialect_name)
 
 
 def _description(mapper: Mapper[Any]) -> str | None:

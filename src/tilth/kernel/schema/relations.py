@@ -10,8 +10,9 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Grouping
 
 from tilth.errors import Finding
-from tilth.kernel.schema.expressions import Replace, plain, replaced
+from tilth.kernel.schema.expressions import Replace, replaced
 from tilth.kernel.schema.resource import Join, Relation
+from tilth.kernel.schema.rewrite import plain
 from tilth.kernel.schema.tables import key_of, tables_of, unique_sets
 
 Property = RelationshipProperty[Any]

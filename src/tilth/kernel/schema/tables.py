@@ -1,11 +1,20 @@
 """Mapper → the tables its rows come from, how they are joined and which rows are its own."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, Index, Table, UniqueConstraint, false, or_
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import InstrumentedAttribute, Mapper, MapperProperty
 
-from tilth.kernel.schema.expressions import plain
+from tilth.kernel.schema.rewrite import plain
+
+Property = TypeVar("Property", bound=MapperProperty[Any])
+
+
+def declared(mapper: Mapper[Any], kind: type[Property]) -> list[Property]:
+    """Its properties of one kind, inherited ones too, also while relationships are unresolved."""
+    attributes = mapper.all_orm_descriptors
+    found = [each.comparator.prop for each in attributes if isinstance(each, InstrumentedAttribute)]
+    return [prop for prop in found if isinstance(prop, kind)]
 
 
 def tables_of(mapper: Mapper[Any]) -> tuple[FromClause, ...]:
