@@ -1,1 +1,21 @@
 """Your models in, a whole backend out."""
+
+from tilth.errors import SetupError
+from tilth.kernel.policy.actor import Actor
+from tilth.kernel.policy.policy import Policy
+from tilth.kernel.policy.rules import me, owner, public, role, signed_in
+from tilth.kernel.schema.types import ExactDecimal
+from tilth.standard import Tilth
+
+__all__ = [
+    "Actor",
+    "ExactDecimal",
+    "Policy",
+    "SetupError",
+    "Tilth",
+    "me",
+    "owner",
+    "public",
+    "role",
+    "signed_in",
+]

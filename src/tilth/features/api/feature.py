@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from tilth.feature import Backend, Feature
-from tilth.features.api import pages
+from tilth.features.api.pages import docs_routes
 from tilth.features.api.routes import ApiRoute
 from tilth.features.api.service.description import Descriptions
 
 
 def _routes(backend: Backend) -> Sequence[BaseRoute]:
     described = Route("/openapi.json", Descriptions(backend).answer, include_in_schema=False)
-    return [described, *pages.routes, ApiRoute(backend)]
+    return [described, *docs_routes(backend.title), ApiRoute(backend)]
 
 
 feature = Feature("api", routes=_routes)
