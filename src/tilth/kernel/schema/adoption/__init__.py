@@ -1,0 +1,1 @@
+"""An existing database → mapped classes with predictable names."""

@@ -1,0 +1,39 @@
+"""The records of reflection: one table as the catalogue of its database describes it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key. referred: columns of the table referred to; empty means its primary key."""
+
+    columns: Names
+    table: str
+    referred: Names
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundTable:
+    """key: columns of the primary key, in its order. uniques: other columns that are unique together."""
+
+    name: str
+    schema: str | None
+    columns: tuple[Column[Any], ...]
+    key: Names = ()
+    uniques: tuple[Names, ...] = ()
+    references: tuple[Reference, ...] = ()
+    comment: str | None = None
+    is_view: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """notes: a sentence for each thing that was left out or taken otherwise than it is declared."""
+
+    tables: tuple[FoundTable, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,195 @@
+"""The catalogue of a PostgreSQL database → what each table of one schema is made of."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Computed,
+    Connection,
+    FetchedValue,
+    Identity,
+    TableClause,
+    Text,
+    cast,
+    column,
+    exists,
+    func,
+    inspect,
+    literal,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import DOMAIN, REGCLASS
+from sqlalchemy.engine.interfaces import (
+    ReflectedColumn,
+    ReflectedForeignKeyConstraint,
+    ReflectedIndex,
+    ReflectedPrimaryKeyConstraint,
+    ReflectedTableComment,
+)
+from sqlalchemy.engine.reflection import Inspector, ObjectKind, ObjectScope
+from sqlalchemy.exc import SAWarning
+from sqlalchemy.types import TypeEngine
+
+from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference
+
+_KINDS = {"r": "table", "p": "table", "f": "foreign table", "v": "view", "m": "materialized view"}
+_VIEWS = frozenset("vm")
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One line of pg_class. kind: relkind. readable: the role we are may select from it."""
+
+    name: str
+    kind: str
+    readable: bool
+
+
+def postgresql_catalog(connection: Connection, schema: str | None) -> Catalog:
+    """Tables, views, materialized views and foreign tables that the role may read.
+
+    Partitions are read through their parent; what belongs to an extension is left out.
+    schema: None for the first of the search path.
+    """
+    inspector = inspect(connection)
+    listed = _listed(connection, schema or inspector.default_schema_name or "public")
+    readable = {each.name: each for each in listed if each.readable}
+    notes = [
+        f"{_KINDS[each.kind]} {each.name!r} is left out: no right to read it."
+        for each in listed
+        if not each.readable
+    ]
+    if not readable:
+        return Catalog((), tuple(notes))
+    tables, told = _tables(inspector, schema, readable)
+    return Catalog(tuple(tables), (*notes, *told))
+
+
+def _listed(connection: Connection, schema: str) -> list[_Listed]:
+    relation = _catalog_table(
+        "pg_class", "oid", "relname", "relkind", "relispartition", "relnamespace"
+    )
+    namespace = _catalog_table("pg_namespace", "oid", "nspname")
+    depend = _catalog_table("pg_depend", "classid", "objid", "deptype")
+    of_extension = exists().where(
+        depend.c.classid == cast(literal("pg_catalog.pg_class"), REGCLASS),
+        depend.c.objid == relation.c.oid,
+        depend.c.deptype == literal_column("'e'"),
+    )
+    kind = cast(relation.c.relkind, Text)
+    chosen = (
+        select(relation.c.relname, kind, func.has_table_privilege(relation.c.oid, "SELECT"))
+        .join_from(relation, namespace, relation.c.relnamespace == namespace.c.oid)
+        .where(
+            namespace.c.nspname == schema,
+            kind.in_(list(_KINDS)),
+            relation.c.relispartition.is_(False),
+            ~of_extension,
+        )
+        .order_by(cast(relation.c.relname, Text).collate("C"))
+    )
+    return [_Listed(*row) for row in connection.execute(chosen)]
+
+
+def _catalog_table(name: str, *columns: str) -> TableClause:
+    return table(name, *map(column, columns), schema="pg_catalog")
+
+
+def _tables(
+    inspector: Inspector, schema: str | None, listed: Mapping[str, _Listed]
+) -> tuple[list[FoundTable], list[str]]:
+    chosen: dict[str, Any] = {
+        "schema": schema,
+        "filter_names": list(listed),
+        "kind": ObjectKind.ANY,
+        "scope": ObjectScope.DEFAULT,
+    }
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SAWarning)
+        columns = inspector.get_multi_columns(**chosen)
+        keys = inspector.get_multi_pk_constraint(**chosen)
+        indexes = inspector.get_multi_indexes(**chosen)
+        references = inspector.get_multi_foreign_keys(**chosen)
+        comments = inspector.get_multi_table_comment(**chosen)
+    tables = []
+    for name, each in listed.items():
+        place = (schema, name)
+        table = FoundTable(
+            name,
+            schema,
+            tuple(map(_column, columns.get(place, []))),
+            _key(keys.get(place)),
+            tuple(_uniques(indexes.get(place, []))),
+            tuple(_references(references.get(place, []), schema)),
+            _comment(comments.get(place)),
+            is_view=each.kind in _VIEWS,
+        )
+        if table.columns:
+            tables.append(table)
+    return tables, list(dict.fromkeys(f"{warning.message}." for warning in caught))
+
+
+def _key(found: ReflectedPrimaryKeyConstraint | None) -> Names:
+    return tuple(found["constrained_columns"]) if found else ()
+
+
+def _comment(found: ReflectedTableComment | None) -> str | None:
+    return found["text"] if found else None
+
+
+def _column(found: ReflectedColumn) -> Column[Any]:
+    computed, identity = found.get("computed"), found.get("identity")
+    generated: list[Computed | Identity] = []
+    if computed:
+        generated.append(Computed(computed["sqltext"], persisted=computed.get("persisted")))
+    elif identity:
+        generated.append(Identity(always=identity["always"]))
+    has_default = found.get("default") is not None and not generated
+    return Column(
+        found["name"],
+        _plain(found["type"]),
+        *generated,
+        nullable=found["nullable"] and not _refuses_null(found["type"]),
+        server_default=FetchedValue() if has_default else None,
+        autoincrement=False,
+        comment=found.get("comment"),
+    )
+
+
+def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type a domain is made of, also that of an array's items."""
+    match type_:
+        case DOMAIN():
+            return _plain(type_.data_type)
+        case ARRAY():
+            return type(type_)(_plain(type_.item_type), dimensions=type_.dimensions)
+    return type_
+
+
+def _refuses_null(type_: TypeEngine[Any]) -> bool:
+    return isinstance(type_, DOMAIN) and (bool(type_.not_null) or _refuses_null(type_.data_type))
+
+
+def _uniques(indexes: Sequence[ReflectedIndex]) -> Iterator[Names]:
+    for index in indexes:
+        is_partial = "postgresql_where" in index.get("dialect_options", {})
+        names = [name for name in index["column_names"] if name is not None]
+        if index["unique"] and not is_partial and len(names) == len(index["column_names"]):
+            yield tuple(names)
+
+
+def _references(
+    found: Sequence[ReflectedForeignKeyConstraint], schema: str | None
+) -> Iterator[Reference]:
+    for each in found:
+        name, other = each["referred_table"], each["referred_schema"]
+        referred = name if other == schema else f"{other}.{name}"
+        yield Reference(
+            tuple(each["constrained_columns"]), referred, tuple(each["referred_columns"])
+        )

@@ -1,0 +1,172 @@
+"""The catalogue of a SQLite database → what each table is made of and holds."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Computed,
+    Connection,
+    FetchedValue,
+    Row,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.exc import OperationalError
+
+from tilth.kernel.schema.adoption.storage import Sample, declared_type, fitting_type
+from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference
+from tilth.kernel.store.catalogs.samples import Unreadable, has_null_in_key, samples_of
+
+_GENERATED = re.compile(r"\s*\bGENERATED ALWAYS$", re.IGNORECASE)
+_HIDDEN = 1
+_GENERATED_KINDS = (2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One line of SQLite's table list. kind: table, view, shadow or virtual."""
+
+    name: str
+    kind: str
+    has_rowid: bool
+
+
+def sqlite_catalog(connection: Connection) -> Catalog:
+    """Every table, view and virtual table that can be read; SQLite's own and shadow tables not."""
+    tables: list[FoundTable] = []
+    notes: list[str] = []
+    for listed in _listed(connection):
+        try:
+            table, told = _table(connection, listed)
+        except (Unreadable, OperationalError) as exc:
+            reason = getattr(exc, "orig", None) or exc
+            notes.append(f"{listed.kind} {listed.name!r} is left out: {reason}.")
+            continue
+        if table is not None:
+            tables.append(table)
+        notes.extend(told)
+    return Catalog(tuple(tables), tuple(notes))
+
+
+def _listed(connection: Connection) -> list[_Listed]:
+    rows = _pragma(connection, "table_list", None, "schema", "name", "type", "wr")
+    return sorted(
+        (
+            _Listed(row.name, row.type, not row.wr)
+            for row in rows
+            if row.schema == "main"
+            and row.type != "shadow"
+            and not row.name.lower().startswith("sqlite_")
+        ),
+        key=lambda listed: listed.name,
+    )
+
+
+def _table(connection: Connection, listed: _Listed) -> tuple[FoundTable | None, list[str]]:
+    name = listed.name
+    rows = _pragma(
+        connection, "table_xinfo", name, "name", "type", "notnull", "dflt_value", "pk", "hidden"
+    )
+    rows = [row for row in rows if row.hidden != _HIDDEN]
+    named = [row for row in rows if row.name]
+    notes = [f"A column without a name is left out of {name!r}."] * (len(rows) - len(named))
+    if not named:
+        return None, [f"{listed.kind} {name!r} is left out: it has no columns."]
+    key = tuple(row.name for row in sorted(named, key=lambda row: row.pk) if row.pk)
+    samples = samples_of(connection, name, [row.name for row in named], _order(listed, key))
+    fits = [_column(row, samples.get(row.name, Sample()), listed, key) for row in named]
+    notes += [note for _, note in fits if note]
+    if _may_hold_null(named, key, listed) and has_null_in_key(connection, name, key):
+        notes.append(f"{name!r} has NULL in its primary key: rows are listed but not addressed.")
+        key = ()
+    table = FoundTable(
+        name,
+        None,
+        tuple(column for column, _ in fits),
+        key,
+        tuple(_uniques(connection, name)),
+        tuple(_references(connection, name)),
+        is_view=listed.kind == "view",
+    )
+    return table, notes
+
+
+def _order(listed: _Listed, key: Names) -> Sequence[str] | None:
+    if listed.kind != "table":
+        return None
+    return ["rowid"] if listed.has_rowid else key
+
+
+def _column(
+    row: Row[Any], sample: Sample, listed: _Listed, key: Names
+) -> tuple[Column[Any], str | None]:
+    declaration = _GENERATED.sub("", row.type)
+    declared = declared_type(declaration)
+    fitting = fitting_type(declared, sample)
+    computed = [Computed("", persisted=None)] if row.hidden in _GENERATED_KINDS else []
+    default = FetchedValue() if row.dflt_value is not None and not computed else None
+    made = Column(
+        row.name,
+        fitting,
+        *computed,
+        nullable=not row.notnull and row.name not in key,
+        server_default=default,
+        autoincrement=_is_rowid(row, listed, key),
+    )
+    return made, _misfit(listed.name, row.name, declaration, declared, fitting)
+
+
+def _is_rowid(row: Row[Any], listed: _Listed, key: Names) -> bool:
+    """Only this exact spelling makes the key an alias of the rowid, which SQLite counts up."""
+    return listed.has_rowid and key == (row.name,) and row.type.upper() == "INTEGER"
+
+
+def _may_hold_null(rows: Sequence[Row[Any]], key: Names, listed: _Listed) -> bool:
+    return listed.has_rowid and any(
+        row.pk and not row.notnull and not _is_rowid(row, listed, key) for row in rows
+    )
+
+
+def _misfit(table: str, name: str, declaration: str, declared: Any, fitting: Any) -> str | None:
+    """Told when values are of another family than the declared type."""
+    families = {type(each)._type_affinity for each in (declared, fitting)}
+    if len(families) == 1 or not declaration or declared._isnull:
+        return None
+    kind = type(fitting).__name__.lower()
+    return f"{table}.{name} is declared {declaration} but holds other values; read as {kind}."
+
+
+def _uniques(connection: Connection, table: str) -> Iterator[Names]:
+    for index in _pragma(connection, "index_list", table, "name", "unique", "origin", "partial"):
+        if index.unique and not index.partial and index.origin != "pk":
+            rows = _pragma(connection, "index_info", index.name, "seqno", "name")
+            # An expression has no name.
+            if all(row.name for row in rows):
+                yield tuple(row.name for row in rows)
+
+
+def _references(connection: Connection, table: str) -> Iterator[Reference]:
+    rows = _pragma(connection, "foreign_key_list", table, "id", "seq", "table", "from", "to")
+    for _, group in groupby(rows, key=lambda row: row.id):
+        parts = [row._mapping for row in sorted(group, key=lambda row: row.seq)]
+        referred = tuple(part["to"] for part in parts)
+        yield Reference(
+            tuple(part["from"] for part in parts),
+            parts[0]["table"],
+            referred if all(referred) else (),
+        )
+
+
+def _pragma(
+    connection: Connection, name: str, argument: str | None, *columns: str
+) -> Sequence[Row[Any]]:
+    arguments = () if argument is None else (argument,)
+    rows = getattr(func, f"pragma_{name}")(*arguments).table_valued(*columns)
+    chosen: list[ColumnElement[Any]] = [column(each) for each in columns]
+    return connection.execute(select(*chosen).select_from(rows)).all()
