@@ -35,10 +35,10 @@ def fields_of(
             subject = f"{mapper.class_.__name__}.{prop.key}"
             findings.append(Finding("schema.unknown_type", subject, kind.reason, kind.remedy))
         elif isinstance(expression, Column):
-            fields[prop.key] = _column_field(mapper, prop, expression, kind)
+            fields[plain_name(prop.key)] = _column_field(mapper, prop, expression, kind)
         else:
-            fields[prop.key] = Field(
-                prop.key, expression, kind, nullable=True, computed=True, description=prop.doc
+            fields[plain_name(prop.key)] = Field(
+                plain_name(prop.key), expression, kind, nullable=True, computed=True, description=prop.doc
             )
     return fields, findings
 
@@ -112,12 +112,17 @@ def _refusal(column: ColumnElement[Any], dialect_name: str) -> Refusal:
     )
 
 
+def plain_name(key: str) -> str:
+    """SQLAlchemy's quoted_name is a text that orjson does not take for one."""
+    return str(key)
+
+
 def _column_field(
     mapper: Mapper[Any], prop: ColumnProperty[Any], column: Column[Any], kind: Kind
 ) -> Field:
     documented = getattr(mapper.class_, "model_fields", {}).get(prop.key)
     return Field(
-        prop.key,
+        plain_name(prop.key),
         column,
         kind,
         nullable=bool(column.nullable),

@@ -34,7 +34,7 @@ def relations_of(
         if prop.entity.is_aliased_class or not isinstance(prop.secondary, Table | None):
             findings.append(_not_understood(mapper, prop))
         else:
-            relations[prop.key] = _relation(mapper, prop, target)
+            relations[str(prop.key)] = _relation(mapper, prop, target)
     return relations, findings
 
 
@@ -52,7 +52,7 @@ def _relation(mapper: Mapper[Any], prop: Property, target: str) -> Relation:
     link = {} if prop.secondary is None else {prop.secondary: _placeholder(prop.secondary)}
     many = bool(prop.uselist)
     return Relation(
-        prop.key,
+        str(prop.key),
         target,
         many,
         Join(_on(prop, remote, link), remote, next(iter(link.values()), None)),
