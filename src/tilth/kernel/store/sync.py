@@ -144,7 +144,7 @@ def _failure_of(exc: BaseException, url: URL) -> Failure | None:
 
 def _is_read_only(exc: BaseException) -> bool:
     """A write was refused. A read never meets this, so it is not among the failures of reading."""
-    code = getattr(exc, "sqlite_errorcode", 0)
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     return code == sqlite3.SQLITE_READONLY or getattr(exc, "sqlstate", None) == "25006"
 
 

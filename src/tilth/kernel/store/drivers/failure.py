@@ -17,9 +17,11 @@ class Failure:
     hint: str = ""
 
 
-def unavailable(failure: Failure) -> Unavailable:
-    """The 503 of a request; the hint is for those who run the application, not for its clients."""
-    return Unavailable(failure.sentence, code=failure.code, headers={"Retry-After": "1"})
+def unavailable(failure: Failure, label: str) -> Unavailable:
+    """The 503 of a request. Which database, and the hint, are notes: for logs, not for clients."""
+    error = Unavailable(failure.sentence, code=failure.code, headers={"Retry-After": "1"})
+    error.add_note(f"{label}: {failure.hint}" if failure.hint else label)
+    return error
 
 
 def unfit_value() -> BadRequest:

@@ -12,13 +12,18 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import URL, Dialect
 
 from tilth.errors import TilthError
-from tilth.kernel.store.drivers.failure import too_slow, unavailable, unfit_value
+from tilth.kernel.store.drivers.failure import (
+    no_connection_free,
+    too_slow,
+    unavailable,
+    unfit_value,
+)
 from tilth.kernel.store.drivers.postgres_failure import (
     deserves_another_try,
     is_unfit_value,
     postgres_failure,
 )
-from tilth.kernel.store.drivers.postgres_pool import Connection, Pool
+from tilth.kernel.store.drivers.postgres_pool import Connection, NoneFree, Pool
 from tilth.settings import StoreSettings
 
 Rows = list[tuple[Any, ...]]
@@ -49,6 +54,9 @@ class PostgresDatabase:
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Rows:
         try:
             return await self._fetch_twice(sql, arguments)
+        except NoneFree as exc:
+            busy = no_connection_free(self._settings.pool_wait_seconds)
+            raise unavailable(busy, self.label) from exc
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
             raise self._explained(exc, sql) from exc
 
@@ -81,7 +89,7 @@ class PostgresDatabase:
         except BaseException as exc:
             pool.drop(connection)
             if isinstance(exc, TimeoutError):
-                raise unavailable(too_slow(self._settings.statement_seconds)) from exc
+                raise unavailable(too_slow(self._settings.statement_seconds), self.label) from exc
             raise
         pool.give_back(connection)
         return rows
@@ -129,7 +137,7 @@ class PostgresDatabase:
         if is_unfit_value(exc):
             return unfit_value()
         failure = postgres_failure(exc, sql=sql, seconds=self._settings.statement_seconds)
-        return exc if failure is None else unavailable(failure)
+        return exc if failure is None else unavailable(failure, self.label)
 
 
 async def refusal_of(url: URL) -> Exception | None:

@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from tilth.kernel.store.drivers.failure import no_connection_free, unavailable
-
 IDLE_SECONDS = 300.0
 """Longer than this and a firewall on the way may have forgotten the connection."""
 FAREWELL_SECONDS = 3.0
@@ -31,6 +29,10 @@ class Connection(Protocol):
     def is_closed(self) -> bool: ...
 
 
+class NoneFree(Exception):
+    """All connections stayed in use for as long as a read may wait."""
+
+
 class Pool:
     """size: connections at most. A wait for one is bounded apart from the time to connect."""
 
@@ -45,7 +47,7 @@ class Pool:
         self._clock = asyncio.get_running_loop().time
 
     async def take(self) -> Connection:
-        """Every connection taken goes back through give_back or drop."""
+        """Every connection taken goes back through give_back or drop. Raises NoneFree."""
         await self._wait_for_turn()
         try:
             return self._kept() or await self._connect()
@@ -86,7 +88,7 @@ class Pool:
             async with asyncio.timeout(self._wait_seconds):
                 await self._turns.acquire()
         except TimeoutError as exc:
-            raise unavailable(no_connection_free(self._wait_seconds)) from exc
+            raise NoneFree from exc
 
     def _kept(self) -> Connection | None:
         """The one used last, so that those a quiet time does not need grow old and go."""

@@ -6,23 +6,32 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
+from weakref import finalize
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 
-from tilth.errors import TilthError
+from tilth.errors import Unavailable
 from tilth.kernel.store.drivers.failure import no_connection_free, unavailable, unfit_value
 from tilth.kernel.store.drivers.sqlite_dialect import keep_instants
 from tilth.kernel.store.drivers.sqlite_failure import sqlite_failure
-from tilth.kernel.store.drivers.sqlite_file import OpenFile, SqliteFile, connect, open_reader
+from tilth.kernel.store.drivers.sqlite_file import (
+    OpenFile,
+    SqliteFile,
+    connect,
+    open_reader,
+    primary_code,
+)
 from tilth.settings import StoreSettings
 
 Rows = list[tuple[Any, ...]]
 
 STEPS_BETWEEN_LOOKS = 5_000
 """SQLite's own instructions between two looks at the clock; well below a millisecond."""
+
+SECONDS_BETWEEN_TRIES = 0.005
 
 
 class Read:
@@ -63,13 +72,15 @@ class SqliteDatabase:
         self.dialect = SQLiteDialect_pysqlite()
         keep_instants(self.dialect)
         self.url: URL = file.url()
-        self.label = "sqlite://" if file.in_memory else f"sqlite:///{file.path}"
+        self.label = file.label
         self._file, self._settings = file, settings
         self._reads: SimpleQueue[Read | None] = SimpleQueue()
         self._threads: list[Thread] = []
         self._starting = Lock()
         # A database in memory lasts as long as a connection to it.
         self._anchor = connect(file.uri(), settings.lock_seconds) if file.in_memory else None
+        # The threads hold no reference to this object, so that forgetting it ends them too.
+        finalize(self, _dismiss, self._reads, settings.sqlite_readers)
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Rows:
         read = Read(sql, arguments)
@@ -89,8 +100,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         threads, self._threads = self._threads, []
-        for _ in threads:
-            self._reads.put(None)
+        _dismiss(self._reads, len(threads))
         for thread in threads:
             await asyncio.to_thread(thread.join)
         if self._anchor is not None:
@@ -110,7 +120,12 @@ class SqliteDatabase:
         if not read.is_started and not read.future.done():
             read.is_given_up = True
             busy = no_connection_free(self._settings.pool_wait_seconds)
-            read.future.set_exception(unavailable(busy))
+            read.future.set_exception(unavailable(busy, self.label))
+
+
+def _dismiss(reads: SimpleQueue[Read | None], count: int) -> None:
+    for _ in range(count):
+        reads.put(None)
 
 
 class Reader:
@@ -120,6 +135,7 @@ class Reader:
         self._file, self._settings = file, settings
         self._open: OpenFile | None = None
         self._read: Read | None = None
+        self._pause = Event()
 
     def run(self, reads: SimpleQueue[Read | None]) -> None:
         while (read := reads.get()) is not None:
@@ -140,11 +156,24 @@ class Reader:
 
     def _rows(self, read: Read) -> Rows:
         try:
-            return self._fetched(self._connection(), read)
+            return self._unlocked(self._connection(), read)
         except (sqlite3.Error, OSError) as exc:
-            raise self._explained(exc) from exc
+            explained = self._explained(exc)
+            if explained is None:
+                raise
+            raise explained from exc
         except (OverflowError, UnicodeEncodeError) as exc:
             raise unfit_value() from exc
+
+    def _unlocked(self, connection: sqlite3.Connection, read: Read) -> Rows:
+        """SQLite itself waits for locks on a file, but not for those on a database in memory."""
+        while True:
+            try:
+                return self._fetched(connection, read)
+            except sqlite3.OperationalError as exc:
+                if primary_code(exc) != sqlite3.SQLITE_LOCKED or read.must_stop():
+                    raise
+            self._pause.wait(SECONDS_BETWEEN_TRIES)
 
     def _fetched(self, connection: sqlite3.Connection, read: Read) -> Rows:
         try:
@@ -160,14 +189,14 @@ class Reader:
         finally:
             connection.text_factory = str
 
-    def _explained(self, exc: sqlite3.Error | OSError) -> TilthError | sqlite3.Error | OSError:
+    def _explained(self, exc: sqlite3.Error | OSError) -> Unavailable | None:
         seconds = self._settings.statement_seconds
         failure = sqlite_failure(exc, self._file, seconds=seconds)
         if failure is None:
-            return exc
+            return None
         if failure.code == "database_unavailable":
             self._close()
-        return unavailable(failure)
+        return unavailable(failure, self._file.label)
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is not None and not self._open.is_current(self._file):

@@ -12,7 +12,7 @@ from tilth.kernel.store.drivers.failure import (
     missing_table,
     too_slow,
 )
-from tilth.kernel.store.drivers.sqlite_file import SqliteFile
+from tilth.kernel.store.drivers.sqlite_file import SqliteFile, has_log, primary_code
 
 
 def sqlite_failure(
@@ -21,7 +21,7 @@ def sqlite_failure(
     """None: a mistake in the statement, which no retry mends. seconds: the statement's deadline."""
     if isinstance(exc, OSError):
         return _place_failure(file)
-    match getattr(exc, "sqlite_errorcode", 0) & 0xFF:
+    match primary_code(exc):
         case sqlite3.SQLITE_INTERRUPT:
             return too_slow(seconds)
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
@@ -62,8 +62,8 @@ DISK = Failure("database_unavailable", "The disk failed while the database file 
 NO_MEMORY = Failure("database_unavailable", "There is not enough memory to read the database.")
 UNRECOVERED = Failure(
     "database_unavailable",
-    "The database file was left in the middle of a change, and this program may not write to it.",
-    "Open it once with the right to write, so that SQLite can recover it.",
+    "The database file was left in the middle of a change, which this program may not complete.",
+    "Open it once with the right to write to the file and its folder.",
 )
 MISSING_FILE = Failure(
     "database_unavailable",
@@ -103,7 +103,9 @@ def _place_failure(file: SqliteFile) -> Failure:
         return _absence(os.path.dirname(file.path))
     if os.path.isdir(file.path):
         return DIRECTORY
-    return CANNOT_OPEN if os.access(file.path, os.R_OK) else UNREADABLE
+    if not os.access(file.path, os.R_OK):
+        return UNREADABLE
+    return UNRECOVERED if has_log(file.path) else CANNOT_OPEN
 
 
 def _absence(folder: str) -> Failure:

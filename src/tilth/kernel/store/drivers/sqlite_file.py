@@ -30,6 +30,10 @@ class SqliteFile:
         return f"file:{quote(self.path)}?{urlencode({**self.parameters, **parameters})}"
 
     @property
+    def label(self) -> str:
+        return "sqlite://" if self.in_memory else f"sqlite:///{self.path}"
+
+    @property
     def is_read_only(self) -> bool:
         return self.parameters.get("mode") == "ro" or "immutable" in self.parameters
 
@@ -75,14 +79,27 @@ def open_reader(file: SqliteFile, busy_seconds: float) -> OpenFile:
     stamp = () if file.in_memory else stamp_of(file.path)
     try:
         return OpenFile(_reader(file.uri(), busy_seconds), stamp)
-    except sqlite3.OperationalError:
-        if file.in_memory or _has_log(file.path) or os.access(os.path.dirname(file.path), os.W_OK):
+    except sqlite3.OperationalError as exc:
+        if file.in_memory or not _is_complete_alone(file.path, exc):
             raise
-    # Reading in WAL mode writes a -shm file beside the database. Where nobody can write, and no
-    # -wal file holds changes, the file is complete in itself (sqlite.org/wal.html#readonly).
     frozen = file.uri(mode="ro", immutable="1")
     stamp = stamp_of(file.path, with_content=True)
     return OpenFile(_reader(frozen, busy_seconds), stamp, is_frozen=True)
+
+
+def _is_complete_alone(path: str, exc: sqlite3.Error) -> bool:
+    """It could not be opened only because reading in WAL mode writes a -shm file beside it.
+
+    In a folder without the right to write, and with no changes waiting in another file, that is
+    not needed: sqlite.org/wal.html#readonly.
+    """
+    refused = primary_code(exc) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+    return refused and not has_log(path) and not os.access(os.path.dirname(path), os.W_OK)
+
+
+def primary_code(exc: sqlite3.Error) -> int:
+    """0 when the error is Python's own. The upper bits of SQLite's codes only say more."""
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF
 
 
 def stamp_of(path: str, *, with_content: bool = False) -> Stamp:
@@ -90,11 +107,13 @@ def stamp_of(path: str, *, with_content: bool = False) -> Stamp:
     identity = (found.st_dev, found.st_ino)
     if not with_content:
         return identity
-    return (*identity, found.st_size, found.st_mtime_ns, int(_has_log(path)))
+    return (*identity, found.st_size, found.st_mtime_ns, int(has_log(path)))
 
 
-def _has_log(path: str) -> bool:
-    return os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal") > 0
+def has_log(path: str) -> bool:
+    """Changes wait in a file beside the database, which only a writer can bring in."""
+    logs = (f"{path}-wal", f"{path}-journal")
+    return any(os.path.exists(log) and os.path.getsize(log) > 0 for log in logs)
 
 
 def _reader(uri: str, busy_seconds: float) -> sqlite3.Connection:
