@@ -37,7 +37,8 @@ class SpelledDateTime(sqlite.DATETIME):
 
     cache_ok = True
 
-    def __init__(self, spelling: Spelling) -> None:
+    def __init__(self, spelling: Spelling, **_: Any) -> None:
+        # SQLAlchemy copies the type with the arguments of its own class as well.
         # The format says to SQLAlchemy, and to whoever asks, that the spelling is not the usual.
         super().__init__(storage_format=repr(spelling))  # type: ignore[no-untyped-call]
         self.spelling = spelling

@@ -88,7 +88,7 @@ def _forward_names(key: Key) -> tuple[str, ...]:
     target = singular_name(key.target.name)
     if len(columns) > 1:
         own = styled(words_of(target), style)
-        return own, styled([*words_of(target), "by", *words_in(columns)], style)
+        return own, styled([*words_of(target), "by", *words_of(" ".join(columns))], style)
     stem = without_id(columns[0], [key.target.name, target])
     if stem is None and columns[0].strip("_").lower() == "id":
         return (_in_own_style(target, Style("_", "lower")),)
@@ -96,16 +96,13 @@ def _forward_names(key: Key) -> tuple[str, ...]:
     return (longer,) if stem is None else (stem, longer)
 
 
-def words_in(names: Sequence[str]) -> list[str]:
-    return [word for name in names for word in words_of(name)]
-
-
 def back_way(key: Key, forward: str) -> Way:
     """From the row that is named to those that name it. forward: what that relation is called."""
     many = not _holds_once(key)
     name = plural_name(key.table.name) if many else singular_name(key.table.name)
     name = _in_own_style(name, style_of(key.pairs[0][0].name))
-    names = (name, _joined(name, "by", forward))
+    columns = [near.name for near, _ in key.pairs]
+    names = (name, _joined(name, "by", forward if len(columns) == 1 else " ".join(columns)))
     pairs = tuple((far, near) for near, far in key.pairs)
     return Way(key.target, key.table, "back", many, names, pairs)
 

@@ -34,7 +34,7 @@ from sqlalchemy.engine.interfaces import (
 )
 from sqlalchemy.engine.reflection import Inspector, ObjectKind, ObjectScope
 from sqlalchemy.exc import SAWarning
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NullType, TypeEngine
 
 from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference
 
@@ -110,8 +110,9 @@ def _tables(
         "kind": ObjectKind.ANY,
         "scope": ObjectScope.DEFAULT,
     }
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SAWarning)
+    with warnings.catch_warnings():
+        # They do not say in which table; _unknown does.
+        warnings.simplefilter("ignore", SAWarning)
         columns = inspector.get_multi_columns(**chosen)
         keys = inspector.get_multi_pk_constraint(**chosen)
         indexes = inspector.get_multi_indexes(**chosen)
@@ -132,7 +133,15 @@ def _tables(
         )
         if table.columns:
             tables.append(table)
-    return tables, list(dict.fromkeys(f"{warning.message}." for warning in caught))
+    return tables, [note for table in tables for note in _unknown(table)]
+
+
+def _unknown(table: FoundTable) -> list[str]:
+    return [
+        f"{table.name}.{column.name} has a type that is not known: its values are shown as text."
+        for column in table.columns
+        if isinstance(column.type, NullType)
+    ]
 
 
 def _key(found: ReflectedPrimaryKeyConstraint | None) -> Names:
@@ -157,7 +166,7 @@ def _column(found: ReflectedColumn) -> Column[Any]:
         *generated,
         nullable=found["nullable"] and not _refuses_null(found["type"]),
         server_default=FetchedValue() if has_default else None,
-        autoincrement=False,
+        autoincrement=bool(identity),
         comment=found.get("comment"),
     )
 

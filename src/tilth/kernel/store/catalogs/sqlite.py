@@ -18,8 +18,10 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.types import TypeEngine
 
 from tilth.kernel.schema.adoption.storage import Sample, declared_type, fitting_type
+from tilth.kernel.schema.kinds import kind_of
 from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference
 from tilth.kernel.store.catalogs.samples import Unreadable, has_null_in_key, samples_of
 
@@ -133,13 +135,14 @@ def _may_hold_null(rows: Sequence[Row[Any]], key: Names, listed: _Listed) -> boo
     )
 
 
-def _misfit(table: str, name: str, declaration: str, declared: Any, fitting: Any) -> str | None:
-    """Told when values are of another family than the declared type."""
-    families = {type(each)._type_affinity for each in (declared, fitting)}
-    if len(families) == 1 or not declaration or declared._isnull:
+def _misfit(
+    table: str, name: str, declaration: str, declared: TypeEngine[Any], fitting: TypeEngine[Any]
+) -> str | None:
+    """Told when the values are of another kind than the declared type."""
+    expected, found = kind_of(declared, "sqlite"), kind_of(fitting, "sqlite")
+    if expected is None or found is None or expected.name == found.name:
         return None
-    kind = type(fitting).__name__.lower()
-    return f"{table}.{name} is declared {declaration} but holds other values; read as {kind}."
+    return f"{table}.{name} is declared {declaration} and holds other values: it is {found.name}."
 
 
 def _uniques(connection: Connection, table: str) -> Iterator[Names]:
