@@ -132,7 +132,9 @@ def name_warnings(title: str, names: Iterable[str]) -> Iterator[Finding]:
             yield Finding("schema.name_is_parameter", subject, reason, remedy, "warning")
         elif "__" in name or "," in name or "." in name:
             reason = "the name holds a separator of the query language."
-            remedy = f'Filter by it with ?filter="{name}" = ..., or name the attribute otherwise.'
+            remedy = (
+                f"In paths use ?filter= with backquotes, `{name}`, or name the attribute otherwise."
+            )
             yield Finding("schema.name_has_separator", subject, reason, remedy, "warning")
 
 

@@ -1,6 +1,6 @@
 """Mapped classes → the Schema, and everything that is wrong with them at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from inspect import cleandoc
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from sqlalchemy.orm import ColumnProperty, Mapper
 
 from tilth.errors import Finding
 from tilth.kernel.schema.checks import (
+    PARAMETERS,
     mapped_exposures,
     name_warnings,
     search_findings,
@@ -38,8 +39,10 @@ def schema_from(exposures: Sequence[Exposure], dialect_name: str) -> tuple[Schem
     resources: dict[str, Resource] = {}
     for exposure, mapper in mapped:
         fields, found = _fields(exposure, mapper, dialect_name)
-        relations, loose = ({}, []) if broken else relations_of(mapper, names)
-        found += [*loose, *name_warnings(mapper.class_.__name__, relations)]
+        relations: dict[str, Relation] = {}
+        if fields and not broken:
+            relations, loose = relations_of(mapper, names)
+            found += [*loose, *_relation_warnings(mapper, relations)]
         findings += [placed(finding, place_of(mapper.class_)) for finding in found]
         if not broken and not any(finding.level == "error" for finding in found):
             resource = _resource(exposure, mapper, fields, relations)
@@ -63,6 +66,12 @@ def _fields(
     if not exposure.reflected:
         findings += storage_findings(title, fields.values(), dialect_name)
     return fields, findings
+
+
+def _relation_warnings(mapper: Mapper[Any], relations: Mapping[str, Relation]) -> Iterator[Finding]:
+    # A relation is only asked about through its fields, so the bare names of parameters are free.
+    names = [name for name in relations if name not in PARAMETERS]
+    return name_warnings(mapper.class_.__name__, names)
 
 
 def _resource(
