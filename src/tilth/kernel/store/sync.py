@@ -50,7 +50,7 @@ def _sqlite_engine(file: SqliteFile, read_only: bool) -> Engine:
     reads = read_only or file.is_read_only
 
     def creator() -> sqlite3.Connection:
-        return open_reader(file, LOCK_SECONDS).connection if reads else _writer(file)
+        return _reader(file) if reads else _writer(file)
 
     engine = create_engine(file.url(), creator=creator, poolclass=QueuePool)
     keep_instants(engine.dialect)
@@ -63,6 +63,14 @@ def _sqlite_engine(file: SqliteFile, read_only: bool) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _reader(file: SqliteFile) -> sqlite3.Connection:
+    try:
+        return open_reader(file, LOCK_SECONDS).connection
+    except OSError as exc:
+        # SQLAlchemy makes its own errors of the driver's; a missing file should be one of them.
+        raise sqlite3.OperationalError(str(exc)) from exc
 
 
 def _writer(file: SqliteFile) -> sqlite3.Connection:
