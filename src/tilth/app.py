@@ -108,6 +108,10 @@ class Application(FastAPI):
             raise SetupError(_too_late(exposure))
         self._declared.append(Declared(exposure, policy, cache))
 
+    def add_reader(self, reader: CredentialReader) -> None:
+        """Another way to tell who asks, tried after those already there."""
+        self._readers = (*self._readers, reader)
+
     def check(self) -> list[Finding]:
         """Every mistake and warning in what is exposed, without touching the database."""
         return self._resolved()[3]

@@ -13,8 +13,8 @@ Expression = TypeVar("Expression", bound=ColumnElement[Any])
 def rewritten(expression: Expression, replace: Callable[[Any], Any]) -> Expression:
     """replace: part → its replacement, or None to keep the part and look inside it."""
 
-    def visit(part: Any, **_: Any) -> Any:
-        return replace(part)
+    def visit(element: Any, **_: Any) -> Any:
+        return replace(element)
 
     return cast(Expression, visitors.replacement_traverse(expression, {}, visit))
 
