@@ -19,12 +19,13 @@ OpenDatabase = Callable[..., Database]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The event loop that serves in production."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture
-async def opened(anyio_backend: str) -> AsyncIterator[OpenDatabase]:
+async def opened() -> AsyncIterator[OpenDatabase]:
     """`opened(url, read_only=…, statement_seconds=…)`; closed at the end of the test."""
     databases: list[Database] = []
 

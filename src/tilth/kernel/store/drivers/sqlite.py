@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
+from time import monotonic
 from typing import Any
 from weakref import finalize
 
@@ -47,7 +48,8 @@ class Read:
         self.deadline = 0.0
 
     def must_stop(self) -> bool:
-        return self.is_given_up or self.loop.time() > self.deadline
+        # Not the loop's own clock: a loop answers only the thread it runs in.
+        return self.is_given_up or monotonic() > self.deadline
 
     def answer(self, rows: Rows | None, error: BaseException | None) -> None:
         """From the reader's thread; a loop that was closed meanwhile wants no answer."""
@@ -145,7 +147,7 @@ class Reader:
 
     def _serve(self, read: Read) -> None:
         read.is_started = True
-        read.deadline = read.loop.time() + self._settings.statement_seconds
+        read.deadline = monotonic() + self._settings.statement_seconds
         self._read = read
         try:
             read.answer(self._rows(read), None)

@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
-from uuid import uuid4
 
 from sqlalchemy.engine import URL
+
+from tilth.kit.ids import uuid7
 
 Stamp = tuple[int, ...]
 
@@ -51,7 +52,7 @@ def sqlite_file_from(url: URL, *, read_only: bool = False) -> SqliteFile:
     asked = {key: value for key, value in url.query.items() if isinstance(value, str)}
     parameters = {key: asked[key] for key in PARAMETERS if key in asked}
     if name == ":memory:" or parameters.get("mode") == "memory":
-        name = f"tilth-{uuid4().hex}" if name == ":memory:" else name
+        name = f"tilth-{uuid7().hex}" if name == ":memory:" else name
         return SqliteFile(name, {"mode": "memory", "cache": "shared"}, in_memory=True)
     if read_only or parameters.get("mode") != "ro":
         parameters["mode"] = "ro" if read_only else "rw"
