@@ -151,7 +151,8 @@ class Reader:
         self._read = read
         try:
             read.answer(self._rows(read), None)
-        except BaseException as exc:  # noqa: BLE001 the caller's loop gets it; the thread lives on
+        except BaseException as exc:
+            # It belongs to the caller, who waits in another thread; this one reads on.
             read.answer(None, exc)
         finally:
             self._read = None
