@@ -29,9 +29,10 @@ from tilth.kernel.store.engine import open_database
 from tilth.kernel.store.run import Store
 from tilth.runtime.web.actor import CredentialReader
 from tilth.runtime.web.health import health_routes
-from tilth.runtime.web.middleware import web_stack
+from tilth.runtime.web.middleware import web_stack, wrapped
+from tilth.runtime.web.middleware.limits import RateLimiter
 from tilth.runtime.web.problem import exception_handlers
-from tilth.settings import Settings, load_settings
+from tilth.settings import Settings, cors_findings, load_settings
 
 DEFAULT_DATABASE = "sqlite:///tilth.db"
 NO_SCHEMES: Mapping[str, Mapping[str, object]] = MappingProxyType({})
@@ -51,7 +52,7 @@ class Application(FastAPI):
 
     database: SQLAlchemy URL; TILTH_DATABASE wins over it. settings: read from the environment
     when not given. readers: who may ask, tried in order before those of the features.
-    schemes: what OpenAPI says of the readers. read_only: the database is another program's.
+    schemes: what OpenAPI says of the readers. limiter: asked before anything is done. read_only: the database is another program's.
     Every other parameter is FastAPI's own.
 
     Until it is frozen (by the first request, or `freeze`), models can be exposed and routes added.
@@ -66,6 +67,7 @@ class Application(FastAPI):
         settings: Settings | None = None,
         readers: Sequence[CredentialReader] = (),
         schemes: Mapping[str, Mapping[str, object]] = NO_SCHEMES,
+        limiter: RateLimiter | None = None,
         read_only: bool = False,
         **fastapi: Any,
     ) -> None:
@@ -78,6 +80,7 @@ class Application(FastAPI):
         self.notes: tuple[str, ...] = ()
         self._readers = tuple(readers)
         self._schemes = schemes
+        self._limiter = limiter
         self._read_only = read_only
         self._declared: list[Declared] = []
         self._backend: Backend | None = None
@@ -127,10 +130,8 @@ class Application(FastAPI):
         for feature in self.features:
             self.router.routes.extend(feature.routes(backend))
         self.router.routes.extend(health_routes({"database": backend.store.database.ping}))
-        app = super().build_middleware_stack()
-        for middleware in reversed(web_stack(self.settings)):
-            app = middleware.cls(app, *middleware.args, **middleware.kwargs)
-        return app
+        stack = web_stack(self.settings, limiter=self._limiter)
+        return wrapped(super().build_middleware_stack(), stack)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -146,6 +147,7 @@ class Application(FastAPI):
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
         exposures = [declared.exposure for declared in self._declared]
         schema, findings = schema_from(exposures, database.dialect.name)
+        findings.extend(cors_findings(self.settings.web))
         of_model = {declared.exposure.model: declared for declared in self._declared}
         by_name = {name: of_model[resource.model] for name, resource in schema.items()}
         for name, declared in by_name.items():

@@ -73,11 +73,11 @@ async def answer(request: Request, backend: Backend) -> Response:
 def _intent(request: Request, sight: Sight, segments: list[str]) -> Intent:
     if len(segments) > 3:
         raise NotFound(f"There is nothing at {request.url.path}.")
-    name, key, relation = (*segments, None, None)[:3]
+    name, *below = segments
     access = entered(sight, parse_key(name, 1)[0])
-    parts = parse_key(key, len(access.resource.key)) if key is not None else None
-    wanted = parse_key(relation, 1)[0] if relation is not None else None
-    return intent_from(access.resource.name, parts, wanted, request.scope["query_string"])
+    key = parse_key(below[0], len(access.resource.key)) if below else None
+    relation = parse_key(below[1], 1)[0] if below[1:] else None
+    return intent_from(access.resource.name, key, relation, request.scope["query_string"])
 
 
 def _index(request: Request, sight: Sight, base: str) -> Response:

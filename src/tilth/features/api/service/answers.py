@@ -1,6 +1,7 @@
 """Plan → page → HTTP response: one row, a page of rows, or a stream of them."""
 
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from tilth.features.api.service.negotiate import negotiate
 from tilth.kernel.plan.read import not_found, plan_read
 from tilth.kernel.plan.shape import ReadPlan
 from tilth.kernel.store.page import Page
+from tilth.runtime.web.middleware.timing import timing
 
 VARY = "Accept, Authorization"
 STREAMED = (media.JSON, media.CSV, media.NDJSON)
@@ -23,7 +25,7 @@ STREAMED = (media.JSON, media.CSV, media.NDJSON)
 async def row_answer(ask: Ask) -> Response:
     plan = plan_read(ask.intent, ask.sight, ask.backend.signer)
     negotiate(ask.request.headers.get("accept"), (media.JSON,))
-    page = await ask.backend.store.read(plan, ask.sight.actor)
+    page = await _read(ask, plan)
     access = plan.shape.root.access
     if not page.rows:
         raise not_found(access)
@@ -40,7 +42,7 @@ async def rows_answer(ask: Ask) -> Response:
     media_type = negotiate(ask.request.headers.get("accept"), STREAMED)
     if media_type != media.JSON:
         return await _streamed(ask, plan, media_type)
-    page = await ask.backend.store.read(plan, ask.sight.actor)
+    page = await _read(ask, plan)
     if not page.found:
         raise not_found(ask.sight.access(ask.intent.resource))
     links = dict(_page_links(ask, plan, page))
@@ -54,6 +56,13 @@ async def rows_answer(ask: Ask) -> Response:
     content = orjson.dumps(body)
     pairs = [(address, relation) for relation, address in links.items()]
     return _answered(ask, content, strong(body_tag(content)), pairs)
+
+
+async def _read(ask: Ask, plan: ReadPlan) -> Page:
+    started = perf_counter()
+    page = await ask.backend.store.read(plan, ask.sight.actor)
+    timing(ask.request.scope).add("db", (perf_counter() - started) * 1000)
+    return page
 
 
 def _page_links(ask: Ask, plan: ReadPlan, page: Page) -> Iterator[tuple[str, str]]:
