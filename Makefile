@@ -1,9 +1,14 @@
 # Needs make and Python 3.11 or newer with venv and pip; everything else is installed into .venv.
 BIN := .venv/bin
+# What `make demo` needs is installed first and alone, so that a first look is quick.
 READY := .venv/.ready
-# Test processes at once: each has its own PostgreSQL server.
+TOOLS := .venv/.tools
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# Test processes at once; each has its own PostgreSQL server.
 WORKERS ?= 2
 UV ?= uv
+LOCK = $(UV) pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .PHONY: help setup demo test check bench docs lock clean
 
@@ -13,18 +18,19 @@ help:
 	@echo "make check  format, lint, types, import walls, house rules"
 	@echo "make docs   links and code blocks of README and docs"
 	@echo "make bench  measure start-up; other measurements in bench/"
-	@echo "make lock   renew requirements.lock (needs uv)"
+	@echo "make setup  only install into .venv"
+	@echo "make lock   renew the locked dependencies (needs uv)"
 	@echo "make clean  remove .venv and caches"
 
-setup: $(READY)
+setup: $(TOOLS)
 
 demo: $(READY)
 	$(BIN)/tilth dev examples/heroes/app.py
 
-test: $(READY)
+test: $(TOOLS)
 	$(BIN)/pytest -n $(WORKERS)
 
-check: $(READY)
+check: $(TOOLS)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -34,14 +40,13 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python bench/startup.py
 
-docs: $(READY)
+docs: $(TOOLS)
 	$(BIN)/pytest tests/docs
 
 lock:
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or make lock UV=path/to/uv"; exit 1; }
-	$(UV) pip compile pyproject.toml --all-extras --group dev --output-file requirements.lock \
-		--universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url \
-		--no-annotate --custom-compile-command "make lock" --quiet
+	$(LOCK) --upgrade --output-file requirements.lock
+	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -51,10 +56,15 @@ $(READY): requirements.lock pyproject.toml
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 		echo "Installing into .venv with $$($$python --version) (once, about a minute)"; \
-		test -x $(BIN)/python || $$python -m venv .venv || exit 1; \
-		exit 0; \
+		test -x $(BIN)/python || $$python -m venv .venv; \
+		exit $$?; \
 	done; \
 	echo "Tilth needs Python 3.11 or newer. Install it, or: make PYTHON=/path/to/python3"; exit 1
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TOOLS): requirements-dev.lock $(READY)
+	@echo "Installing test tools into .venv (once)"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
