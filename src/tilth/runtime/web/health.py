@@ -50,7 +50,7 @@ async def _run(name: str, probe: Probe, timeout_seconds: float) -> str:
         logger.warning("Not ready: %s did not answer in %g s", name, timeout_seconds)
         return "timeout"
     # A probe may fail in any way at all; each of them is an answer.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         logger.warning("Not ready: %s failed with %s", name, type(error).__name__)
         return "failed"
     return "ok"

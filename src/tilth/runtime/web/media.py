@@ -2,6 +2,8 @@
 
 from starlette.types import Scope
 
+BODY_HEADERS = (b"content-length", b"transfer-encoding")
+
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """The first header of this lower-case name, None without one."""
@@ -10,6 +12,13 @@ def header(scope: Scope, name: bytes) -> bytes | None:
             found: bytes = value
             return found
     return None
+
+
+def has_body(scope: Scope) -> bool:
+    """Whether a body may follow. In HTTP/1 one is always announced (RFC 9112 section 6.3)."""
+    if not scope.get("http_version", "").startswith("1."):
+        return True
+    return any(name in BODY_HEADERS for name, _ in scope["headers"])
 
 
 def is_json(scope: Scope) -> bool:

@@ -6,7 +6,7 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tilth.errors import PayloadTooLarge
-from tilth.runtime.web.media import header, is_upload
+from tilth.runtime.web.media import has_body, header, is_upload
 
 ENOUGH_DIGITS = 19
 
@@ -20,7 +20,7 @@ class BodySize:
         self.upload_bytes = upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not has_body(scope):
             return await self.app(scope, receive, send)
         limit = self.upload_bytes if is_upload(scope) else self.parsed_bytes
         if _announced_bytes(scope) > limit:

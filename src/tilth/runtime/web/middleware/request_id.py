@@ -4,7 +4,7 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tilth.kit.ids import uuid7
+from tilth.kit.ids import uuid7_text
 from tilth.runtime.web.media import header
 from tilth.runtime.web.problem import REQUEST_ID
 
@@ -22,7 +22,7 @@ class RequestId:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         sent = header(scope, b"x-request-id")
-        request_id = sent if sent and SANE.fullmatch(sent) else str(uuid7()).encode()
+        request_id = sent if sent and SANE.fullmatch(sent) else uuid7_text().encode()
         scope.setdefault("state", {})[REQUEST_ID] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:

@@ -11,6 +11,7 @@ ALWAYS: tuple[Header, ...] = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+ALWAYS_NAMES = frozenset(name for name, _ in ALWAYS)
 POLICY = b"content-security-policy"
 DATA_POLICY: Header = (POLICY, b"default-src 'none'; frame-ancestors 'none'")
 # A page loads scripts and styles; what it may load only its route can say, by a policy of its own.
@@ -39,8 +40,12 @@ class SecurityHeaders:
 
 
 def _secured(headers: list[Header], encrypted: bool) -> list[Header]:
-    present = {name.lower(): value for name, value in headers}
-    headers += [header for header in ALWAYS if header[0] not in present]
+    # ASGI header names are lower case.
+    present = dict(headers)
+    if ALWAYS_NAMES.isdisjoint(present):
+        headers += ALWAYS
+    else:
+        headers += [header for header in ALWAYS if header[0] not in present]
     if POLICY not in present:
         is_page = present.get(b"content-type", b"").startswith(b"text/html")
         headers.append(PAGE_POLICY if is_page else DATA_POLICY)
