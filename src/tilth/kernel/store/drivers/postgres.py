@@ -23,7 +23,7 @@ from tilth.kernel.store.drivers.postgres_failure import (
     is_unfit_value,
     postgres_failure,
 )
-from tilth.kernel.store.drivers.postgres_pool import Connection, NoneFree, Pool
+from tilth.kernel.store.drivers.postgres_pool import DRIVER_ERRORS, Connection, NoneFree, Pool
 from tilth.settings import StoreSettings
 
 Rows = list[tuple[Any, ...]]
@@ -57,8 +57,11 @@ class PostgresDatabase:
         except NoneFree as exc:
             busy = no_connection_free(self._settings.pool_wait_seconds)
             raise unavailable(busy, self.label) from exc
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
-            raise self._explained(exc, sql) from exc
+        except DRIVER_ERRORS as exc:
+            explained = self._explained(exc, sql)
+            if explained is None:
+                raise
+            raise explained from exc
 
     async def ping(self) -> None:
         await self.fetch("SELECT 1", ())
@@ -73,7 +76,7 @@ class PostgresDatabase:
         pool = self._pool()
         try:
             return await self._fetch_once(pool, sql, arguments)
-        except (asyncpg.PostgresError, OSError) as exc:
+        except DRIVER_ERRORS as exc:
             if not deserves_another_try(exc):
                 raise
         pool.forget_idle()
@@ -83,16 +86,20 @@ class PostgresDatabase:
         connection = await pool.take()
         try:
             rows = await self._rows(connection, sql, arguments)
-        except asyncpg.PostgresError:
-            pool.give_back(connection)
-            raise
         except BaseException as exc:
-            pool.drop(connection)
+            self._part_with(connection, pool, exc)
             if isinstance(exc, TimeoutError):
                 raise unavailable(too_slow(self._settings.statement_seconds), self.label) from exc
             raise
         pool.give_back(connection)
         return rows
+
+    def _part_with(self, connection: Connection, pool: Pool, exc: BaseException) -> None:
+        """A refused statement leaves its connection as it was; anything else may not."""
+        if isinstance(exc, asyncpg.PostgresError) and not deserves_another_try(exc):
+            pool.give_back(connection)
+        else:
+            pool.drop(connection)
 
     async def _rows(self, connection: Connection, sql: str, arguments: Sequence[Any]) -> Rows:
         if not self._settings.pooler:
@@ -133,11 +140,11 @@ class PostgresDatabase:
         )
         return connection
 
-    def _explained(self, exc: Exception, sql: str) -> TilthError | Exception:
+    def _explained(self, exc: Exception, sql: str) -> TilthError | None:
         if is_unfit_value(exc):
             return unfit_value()
         failure = postgres_failure(exc, sql=sql, seconds=self._settings.statement_seconds)
-        return exc if failure is None else unavailable(failure, self.label)
+        return None if failure is None else unavailable(failure, self.label)
 
 
 async def refusal_of(url: URL) -> Exception | None:
@@ -145,7 +152,7 @@ async def refusal_of(url: URL) -> Exception | None:
     try:
         connection = await asyncpg.connect(_address(url), timeout=CONNECT_SECONDS)
         await connection.close(timeout=CONNECT_SECONDS)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+    except DRIVER_ERRORS as exc:
         return exc
     return None
 

@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import asyncpg  # type: ignore[import-untyped]
+
 from tilth.kernel.store.drivers.failure import (
     Failure,
     missing_column,
@@ -24,6 +26,16 @@ _PASSING = frozenset({"40001", "40P01", "57P01", "57P02", "57P05", "08000", "080
 """The server ended a connection it had granted, or put another transaction first."""
 
 
+_PASSING_CLASSES = (
+    asyncpg.InvalidCachedStatementError,
+    # What asyncpg says when the server's farewell has arrived and the end of the stream has not.
+    asyncpg.InternalClientError,
+    ConnectionResetError,
+    ConnectionAbortedError,
+    BrokenPipeError,
+)
+
+
 def state_of(exc: BaseException) -> str | None:
     """The SQLSTATE, which asyncpg and psycopg keep under the same name."""
     state = getattr(exc, "sqlstate", None)
@@ -35,17 +47,15 @@ def is_unfit_value(exc: Exception) -> bool:
 
 
 def deserves_another_try(exc: Exception) -> bool:
-    if state_of(exc) in _PASSING:
-        return True
-    # The schema changed under a prepared statement: asyncpg has a class for it, PostgreSQL no code.
-    if type(exc).__name__ == "InvalidCachedStatementError":
-        return True
-    return isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
+    """A kept connection had died, its prepared statement was made for an older schema, or chance."""
+    return state_of(exc) in _PASSING or isinstance(exc, _PASSING_CLASSES)
 
 
 def postgres_failure(exc: BaseException, *, sql: str = "", seconds: float = 0.0) -> Failure | None:
     """None: a mistake in the statement, which no retry mends. seconds: the statement's deadline."""
     state = state_of(exc)
+    if isinstance(exc, asyncpg.InternalClientError):
+        return REFUSED
     if state is None:
         return _network_failure(exc) if isinstance(exc, OSError) else None
     match state:

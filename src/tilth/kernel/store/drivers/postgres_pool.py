@@ -10,6 +10,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+import asyncpg  # type: ignore[import-untyped]
+
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""Everything asyncpg raises; a timeout is an OSError."""
+
 IDLE_SECONDS = 300.0
 """Longer than this and a firewall on the way may have forgotten the connection."""
 FAREWELL_SECONDS = 3.0
@@ -109,5 +119,5 @@ class Pool:
     async def _say_farewell(self, connection: Connection) -> None:
         try:
             await connection.close(timeout=FAREWELL_SECONDS)
-        except (OSError, TimeoutError):
+        except DRIVER_ERRORS:
             connection.terminate()
