@@ -109,7 +109,7 @@ def _expand(view: View, access: Access) -> Iterator[Part]:
 
 def _names(name: str, wording: str, names: Sequence[str], at_most: int | None = None) -> Part:
     items = {"type": "string", "enum": list(names)}
-    schema: dict[str, Any] = {"type": "array", "items": items}
+    schema: dict[str, Any] = {"type": "array", "items": items, "minItems": 1}
     if at_most is not None:
         schema["maxItems"] = at_most
     return {
