@@ -1,0 +1,1 @@
+"""A league of invented heroes: teams, powers and missions, served by Tilth."""
