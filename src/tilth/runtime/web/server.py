@@ -11,6 +11,10 @@ from starlette.types import ASGIApp
 from tilth.runtime.web.protocol import DeadlineProtocol
 from tilth.settings import Settings
 
+# A worker answers its supervisor only after its imports; uvicorn's 5 s would kill and restart
+# workers for ever on a busy machine.
+WORKER_START_SECONDS = 60
+
 
 def serve(
     app: ASGIApp | str,
@@ -45,5 +49,6 @@ def serve(
         access_log=access_log,
         log_level=log_level,
         server_header=False,
+        timeout_worker_healthcheck=WORKER_START_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.web.graceful_seconds),
     )
