@@ -59,12 +59,12 @@ async def answer(request: Request, backend: Backend) -> Response:
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         raise HTTPException(405, headers={"allow": ALLOWED})
     sight = Sight(backend.schema, backend.rulebook, await actor_of(request, backend.readers))
-    base = request.scope.get("root_path", "") + PREFIX
-    if not segments:
-        return _index(request, sight, base)
-    intent = _intent(request, sight, segments)
+    intent = _intent(request, sight, segments) if segments else None
     if request.method == "OPTIONS":
         return Response(status_code=204, headers={"allow": ALLOWED})
+    base = request.scope.get("root_path", "") + PREFIX
+    if intent is None:
+        return _index(request, sight, base)
     ask = Ask(request, backend, sight, intent, base)
     is_row = intent.key is not None and intent.relation is None
     return await row_answer(ask) if is_row else await rows_answer(ask)

@@ -26,7 +26,7 @@ HEADERS_OF_STATUS: Mapping[int, Mapping[str, str]] = {
 
 # RFC 9110 section 9 and RFC 5789; any other method is unknown (501), not misplaced (405).
 KNOWN_METHODS = frozenset(
-    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"}
 )
 
 Handler = Callable[[Request, Any], Awaitable[Response]]

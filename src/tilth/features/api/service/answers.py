@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from starlette.responses import Response, StreamingResponse
@@ -111,7 +112,8 @@ async def _streamed(ask: Ask, plan: ReadPlan, media_type: str) -> Response:
     headers = {**_headers(ask), "link": _link(ask, [])}
     if media_type == media.CSV:
         columns = media.columns_of(plan.shape.root, plan.fields)
-        headers["content-disposition"] = f'attachment; filename="{ask.intent.resource}.csv"'
+        name = quote(f"{ask.intent.resource}.csv", safe="")
+        headers["content-disposition"] = f"attachment; filename*=UTF-8''{name}"
         return StreamingResponse(
             media.csv_lines(rows, columns), media_type=media_type, headers=headers
         )

@@ -36,9 +36,9 @@ def intent_from(
         lookups,
         filter=options.get("filter"),
         q=options.get("q"),
-        sort=_names(options.get("sort")) or (),
-        fields=_names(options.get("fields")),
-        expand=_names(options.get("expand")) or (),
+        sort=_names("sort", options.get("sort")) or (),
+        fields=_names("fields", options.get("fields")),
+        expand=_names("expand", options.get("expand")) or (),
         limit=_number("limit", options.get("limit")),
         offset=_number("offset", options.get("offset")),
         cursor=options.get("cursor"),
@@ -68,8 +68,14 @@ def _unknown_parameter(name: str) -> BadRequest:
     return bad_parameter(name, "unknown_parameter", detail)
 
 
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+def _names(parameter: str, text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        detail = f"{parameter} takes names separated by commas, and one of them is empty."
+        raise bad_parameter(parameter, "bad_value", detail)
+    return names
 
 
 def _number(name: str, text: str | None) -> int | None:
