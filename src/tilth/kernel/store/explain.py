@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import BindParameter, ColumnElement, false, literal, literal_column, select
-from sqlalchemy.exc import CompileError
+from sqlalchemy import ColumnElement, false, literal, literal_column, select
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BooleanClauseList, Grouping
 
@@ -22,8 +21,8 @@ from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.fold import fold, is_negation, parts_of
 from tilth.kernel.policy.rulebook import role_slots
 from tilth.kernel.policy.rules import Rule
+from tilth.kernel.policy.wording import wording
 from tilth.kernel.schema.resource import Resource
-from tilth.kernel.schema.rewrite import rewritten
 from tilth.kernel.store.binds import Binds, arguments
 from tilth.kernel.store.decode import RowDecoder
 from tilth.kernel.store.run import Store
@@ -79,7 +78,12 @@ async def explain_read(
     answers = await _answers(store, sight, chapter.resource, key, asked)
     if answers is None:
         return Explanation("absent", ("there is no such row",), (), "")
-    tree = _answered(rule, sight.actor, dict(zip(map(id, asked), answers, strict=True)))
+    tables = chapter.resource.tables
+    leaves = {
+        id(part): Answered(wording(part, tables), verdict)
+        for part, verdict in zip(asked, answers, strict=True)
+    }
+    tree = _answered(rule, sight.actor, leaves)
     sql = _sql(store, sight, resource_name, key)
     decision: Decision = "allowed" if tree.verdict else "denied"
     return Explanation(decision, tuple(_deciding(tree)), tuple(_outline(tree, 0)), sql)
@@ -114,22 +118,6 @@ def _part(part: Sql, source: Source, actor: Actor, binds: Binds) -> Sql:
     return literal(folded) if isinstance(folded, bool) else ruled(folded, source.access, binds)
 
 
-def _wording(rule: Sql) -> str:
-    """The SQL of one part, with its values, and with me.id for who asks."""
-
-    def replace(part: object) -> Sql | None:
-        if isinstance(part, BindParameter) and str(part.key).startswith("me_"):
-            return literal_column(str(part.key).replace("_", ".", 1))
-        return None
-
-    spoken = rewritten(rule, replace)
-    try:
-        text = str(spoken.compile(compile_kwargs={"literal_binds": True}))
-    except CompileError:  # a value without a literal form
-        text = str(spoken)
-    return " ".join(text.split())
-
-
 def _sql(store: Store, sight: Sight, resource_name: str, key: Sequence[str]) -> str:
     """Empty when the actor alone decides: no statement is run at all."""
     if sight.access(resource_name).rows == "none":
@@ -157,14 +145,15 @@ def _below(rule: Sql) -> Sequence[Sql]:
     return ()
 
 
-def _answered(rule: Sql, actor: Actor, answers: Mapping[int, Verdict]) -> Answered:
+def _answered(rule: Sql, actor: Actor, leaves: Mapping[int, Answered]) -> Answered:
+    """leaves: by id of the part of the rule, what the database answered."""
     if isinstance(rule, Rule):
         return Answered(rule.wording, rule.holds_for(actor))
     if isinstance(rule, Grouping):
-        return _answered(cast(Sql, rule.element), actor, answers)
-    below = tuple(_answered(part, actor, answers) for part in _below(rule))
+        return _answered(cast(Sql, rule.element), actor, leaves)
+    below = tuple(_answered(part, actor, leaves) for part in _below(rule))
     if not below:
-        return Answered(_wording(rule), answers[id(rule)])
+        return leaves[id(rule)]
     if is_negation(rule):
         return Answered("not", None if below[0].verdict is None else not below[0].verdict, below)
     verdicts = [part.verdict for part in below]
