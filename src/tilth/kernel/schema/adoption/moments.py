@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any
 
-from sqlalchemy import Date, DateTime, Dialect, Text, Time
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import Date, DateTime, Dialect, String, Text, Time
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _SHAPE = re.compile(
     r"\d{4}-\d\d-\d\d"
@@ -32,32 +31,31 @@ class Spelling:
     trimmed: bool = False
 
 
-class SpelledDateTime(sqlite.DATETIME):
-    """A moment in UTC, stored as text in another spelling than SQLAlchemy's."""
+class SpelledMoment(TypeDecorator[datetime]):
+    """A moment in UTC, stored as text in another spelling than SQLAlchemy's.
 
+    A text to SQLAlchemy, so that no dialect spells it its own way.
+    """
+
+    impl = String
     cache_ok = True
 
-    def __init__(self, spelling: Spelling, **_: Any) -> None:
-        # SQLAlchemy copies the type with the arguments of its own class as well.
-        # The format says to SQLAlchemy, and to whoever asks, that the spelling is not the usual.
-        super().__init__(storage_format=repr(spelling))  # type: ignore[no-untyped-call]
+    def __init__(self, spelling: Spelling) -> None:
+        super().__init__()
         self.spelling = spelling
 
-    def bind_processor(self, dialect: Dialect) -> Any:
-        return lambda value: None if value is None else spelled(value, self.spelling)
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else spelled(value, self.spelling)
 
-    def literal_processor(self, dialect: Dialect) -> Any:
-        return lambda value: f"'{spelled(value, self.spelling)}'"
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        return lambda value: None if value is None else datetime.fromisoformat(value)
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
 
 
 def spelled(moment: datetime, spelling: Spelling) -> str:
     """The moment as it is stored. What the spelling has no room for follows its end, so that the
     text still sorts between its neighbours: 10:00:00.5 among whole seconds is "10:00:00Z5".
     """
-    plain = moment.replace(tzinfo=None)
+    plain = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     if not spelling.seconds:
         kept, rest = plain.isoformat(spelling.between, "minutes"), f"{plain:%S%f}"
     else:
@@ -80,7 +78,7 @@ def moment_type(texts: Sequence[str], *, declared: TypeEngine[Any]) -> TypeEngin
     spelling = _common_spelling([_spelling(shape) for shape in shapes if shape])
     if spelling is None:
         return Text()
-    return DateTime() if _is_usual(spelling) else SpelledDateTime(spelling)
+    return DateTime() if _is_usual(spelling) else SpelledMoment(spelling)
 
 
 def _is_clock(text: str) -> bool:

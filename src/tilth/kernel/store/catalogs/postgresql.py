@@ -164,7 +164,7 @@ def _column(found: ReflectedColumn) -> Column[Any]:
         found["name"],
         _plain(found["type"]),
         *generated,
-        nullable=found["nullable"] and not _refuses_null(found["type"]),
+        nullable=found["nullable"],
         server_default=FetchedValue() if has_default else None,
         autoincrement=bool(identity),
         comment=found.get("comment"),
@@ -179,10 +179,6 @@ def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
         case ARRAY():
             return type(type_)(_plain(type_.item_type), dimensions=type_.dimensions)
     return type_
-
-
-def _refuses_null(type_: TypeEngine[Any]) -> bool:
-    return isinstance(type_, DOMAIN) and (bool(type_.not_null) or _refuses_null(type_.data_type))
 
 
 def _uniques(indexes: Sequence[ReflectedIndex]) -> Iterator[Names]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeEngine
 
+from tilth.kernel.schema.adoption.moments import SpelledMoment
 from tilth.kernel.schema.adoption.storage import Sample, declared_type, fitting_type
 from tilth.kernel.schema.kinds import kind_of
 from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference
@@ -80,13 +81,14 @@ def _table(connection: Connection, listed: _Listed) -> tuple[FoundTable | None, 
     notes = [f"A column without a name is left out of {name!r}."] * (len(rows) - len(named))
     if not named:
         return None, [f"{listed.kind} {name!r} is left out: it has no columns."]
-    key = tuple(row.name for row in sorted(named, key=lambda row: row.pk) if row.pk)
-    samples = samples_of(connection, name, [row.name for row in named], _order(listed, key))
+    declared_key = tuple(row.name for row in sorted(named, key=lambda row: row.pk) if row.pk)
+    order = _order(listed, declared_key)
+    samples = samples_of(connection, name, [row.name for row in named], order)
+    key = _usable_key(connection, listed, named, declared_key)
+    if key != declared_key:
+        notes.append(f"{name!r} has NULL in its primary key: rows are listed but not addressed.")
     fits = [_column(row, samples.get(row.name, Sample()), listed, key) for row in named]
     notes += [note for _, note in fits if note]
-    if _may_hold_null(named, key, listed) and has_null_in_key(connection, name, key):
-        notes.append(f"{name!r} has NULL in its primary key: rows are listed but not addressed.")
-        key = ()
     table = FoundTable(
         name,
         None,
@@ -120,6 +122,7 @@ def _column(
         nullable=not row.notnull and row.name not in key,
         server_default=default,
         autoincrement=_is_rowid(row, listed, key),
+        info={"tilth_kind": "datetime"} if isinstance(fitting, SpelledMoment) else None,
     )
     return made, _misfit(listed.name, row.name, declaration, declared, fitting)
 
@@ -129,10 +132,13 @@ def _is_rowid(row: Row[Any], listed: _Listed, key: Names) -> bool:
     return listed.has_rowid and key == (row.name,) and row.type.upper() == "INTEGER"
 
 
-def _may_hold_null(rows: Sequence[Row[Any]], key: Names, listed: _Listed) -> bool:
-    return listed.has_rowid and any(
+def _usable_key(
+    connection: Connection, listed: _Listed, rows: Sequence[Row[Any]], key: Names
+) -> Names:
+    may_hold_null = listed.has_rowid and any(
         row.pk and not row.notnull and not _is_rowid(row, listed, key) for row in rows
     )
+    return () if may_hold_null and has_null_in_key(connection, listed.name, key) else key
 
 
 def _misfit(
