@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +16,9 @@ APP_HELP = (
 
 AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", help=APP_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+ActorOption = Annotated[
+    str, typer.Option("--actor", help="anonymous, an id, or id=7,roles=admin+editor,tenant=acme.")
+]
 TracebackOption = Annotated[
     bool, typer.Option("--traceback", help="Show the whole traceback of an error in your code.")
 ]
@@ -29,7 +33,11 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    cli.command()(check)
+    for command in (show, check, openapi):
+        cli.command()(command)
+    policies = typer.Typer(no_args_is_help=True, help="Ask what policies decide.")
+    policies.command()(explain)
+    cli.add_typer(policies, name="policy")
     return cli
 
 
@@ -54,6 +62,23 @@ def tilth(
     """Your models in, a whole backend out."""
 
 
+def show(
+    resource: Annotated[str | None, typer.Argument(help="Name in URLs, or class.")] = None,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Show every resource, or one with its fields, relations, routes, policy and SQL."""
+    from tilth.cli.show import show_all, show_one
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        if resource is None:
+            show_all(app, as_json=as_json)
+        else:
+            show_one(app, resource, as_json=as_json)
+
+
 def check(
     app: AppOption = None, as_json: JsonOption = False, traceback: TracebackOption = False
 ) -> None:
@@ -66,6 +91,37 @@ def check(
 
     with telling_failures(as_json, traceback):
         check(app, as_json=as_json)
+
+
+def explain(
+    actor: Annotated[str, typer.Argument(help="anonymous, an id, or id=7,roles=admin+editor.")],
+    action: Annotated[Literal["read"], typer.Argument(help="What they want to do.")],
+    row: Annotated[str, typer.Argument(metavar="RESOURCE/KEY", help="As in URLs: heroes/7")],
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Tell why somebody may, or may not, read one row. Exit code 0 for any decision."""
+    from tilth.cli.explain import explain
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        explain(app, actor, row, as_json=as_json)
+
+
+def openapi(
+    app: AppOption = None,
+    actor: ActorOption = "anonymous",
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Print the OpenAPI document; it holds only what the actor may read."""
+    from tilth.cli.openapi import openapi
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        openapi(app, actor, output, as_json=as_json)
 
 
 if __name__ == "__main__":
