@@ -30,7 +30,7 @@ Rows = list[tuple[Any, ...]]
 
 CONNECT_SECONDS = 3.0
 GRACE_SECONDS = 1.0
-"""The server ends a statement in time; this much later the client gives up on the server itself."""
+"""The server ends a statement in time; this much later the server itself counts as silent."""
 
 STATEMENTS_KEPT = 256
 """Prepared statements of one connection: about as many as an application has shapes of reads."""
@@ -72,7 +72,7 @@ class PostgresDatabase:
             await pool.close()
 
     async def _fetch_twice(self, sql: str, arguments: Sequence[Any]) -> Rows:
-        """A kept connection may have died, or its plan aged; reading again changes nothing."""
+        """A kept connection may have died unnoticed; reading again changes nothing."""
         pool = self._pool()
         try:
             return await self._fetch_once(pool, sql, arguments)
@@ -88,8 +88,6 @@ class PostgresDatabase:
             rows = await self._rows(connection, sql, arguments)
         except BaseException as exc:
             self._part_with(connection, pool, exc)
-            if isinstance(exc, TimeoutError):
-                raise unavailable(too_slow(self._settings.statement_seconds), self.label) from exc
             raise
         pool.give_back(connection)
         return rows

@@ -27,7 +27,6 @@ _PASSING = frozenset({"40001", "40P01", "57P01", "57P02", "57P05", "08000", "080
 
 
 _PASSING_CLASSES = (
-    asyncpg.InvalidCachedStatementError,
     # What asyncpg says when the server's farewell has arrived and the end of the stream has not.
     asyncpg.InternalClientError,
     ConnectionResetError,
@@ -47,7 +46,10 @@ def is_unfit_value(exc: Exception) -> bool:
 
 
 def deserves_another_try(exc: Exception) -> bool:
-    """A kept connection had died, its prepared statement was made for an older schema, or chance."""
+    """A kept connection had died, or another transaction came first. Reading twice is harmless.
+
+    asyncpg itself prepares a statement anew when the schema changed under it.
+    """
     return state_of(exc) in _PASSING or isinstance(exc, _PASSING_CLASSES)
 
 

