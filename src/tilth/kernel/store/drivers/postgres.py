@@ -14,7 +14,6 @@ from sqlalchemy.engine import URL, Dialect
 from tilth.errors import TilthError
 from tilth.kernel.store.drivers.failure import (
     no_connection_free,
-    too_slow,
     unavailable,
     unfit_value,
 )
