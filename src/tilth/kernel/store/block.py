@@ -42,7 +42,7 @@ PIECE = 90
 """Arguments of one function call: PostgreSQL takes 100, SQLite 127 at most."""
 
 
-class Page:
+class PageSelect:
     """The inner SELECT while it grows: what it selects from, and its columns c0, c1 …"""
 
     def __init__(self, root: Source, binds: Binds) -> None:
@@ -91,7 +91,7 @@ class Spot:
     lists: tuple[tuple[Branch, Mapping[Sql, str]], ...]
 
 
-def spot_in(page: Page, node: Node, source: Source, path: tuple[Relation, ...] = ()) -> Spot:
+def spot_in(page: PageSelect, node: Node, source: Source, path: tuple[Relation, ...] = ()) -> Spot:
     """Take everything the node needs into the page."""
     values = {name: page.take(value_of(source, name)) for name in node.fields}
     ones, lists = [], []
@@ -112,14 +112,14 @@ def _identity(source: Source) -> Sql:
     return replaced(resource.fields[resource.key[0]].expression, source.find)
 
 
-def _taken_for(page: Page, join: Join, source: Source) -> Mapping[Sql, str]:
+def _taken_for(page: PageSelect, join: Join, source: Source) -> Mapping[Sql, str]:
     """The columns of the parent that a relation's join uses, whether the actor may read them or not."""
     columns = (part for part in visitors.iterate(join.on) if isinstance(part, ColumnClause))
     ours = {column: found for column in columns if (found := source.find(column)) is not None}
     return {column: page.take(found) for column, found in ours.items()}
 
 
-class Around:
+class AnswerSelect:
     """The outer SELECT while it grows: carriers in order, and how to read them back."""
 
     def __init__(self, page: Subquery, binds: Binds, *, nested: bool) -> None:
@@ -167,7 +167,7 @@ def list_of(
         return parent.c[labels[column]] if column in labels else None
 
     there = joined(branch.relation, branch.node.access, find, binds)
-    page = Page(there.source, binds)
+    page = PageSelect(there.source, binds)
     spot = spot_in(page, branch.node, there.source)
     inner = (
         page.selected()
@@ -178,10 +178,10 @@ def list_of(
         .correlate(parent)
         .subquery()
     )
-    around = Around(inner, binds, nested=True)
-    decoder = around.read(spot)
-    wide = len(around.carriers) > PIECE
-    array = _aggregated(around.carriers, inner, binds.dialect.name)
+    answer = AnswerSelect(inner, binds, nested=True)
+    decoder = answer.read(spot)
+    wide = len(answer.carriers) > PIECE
+    array = _aggregated(answer.carriers, inner, binds.dialect.name)
     return array, replace(decoder, pieced=wide)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Subquery,
     Text,
     exists,
     func,
@@ -23,7 +24,7 @@ from sqlalchemy.engine import Dialect
 
 from tilth.kernel.plan.shape import Owner, ReadShape
 from tilth.kernel.store.binds import Binds, Parameter
-from tilth.kernel.store.block import Around, Page, spot_in
+from tilth.kernel.store.block import AnswerSelect, PageSelect, spot_in
 from tilth.kernel.store.decode import RowDecoder
 from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards
 from tilth.kernel.store.source import Source, joined, replaced, source_of, value_of
@@ -55,50 +56,58 @@ def statement_for(shape: ReadShape, dialect: Dialect) -> Statement:
 
 def _one_row(shape: ReadShape, dialect: Dialect) -> Statement:
     binds = Binds(dialect)
-    page = Page(source_of(shape.root.access, binds), binds)
+    page = PageSelect(source_of(shape.root.access, binds), binds)
     spot = spot_in(page, shape.root, page.root)
     terms = key_terms(page.root, shape.key_slots, binds)
     rows = page.selected().where(*terms).limit(1).subquery("page")
-    around = Around(rows, binds, nested=False)
-    decoder = around.read(spot)
-    return compiled_from(select(*around.carriers).select_from(rows), binds, decoder)
+    answer = AnswerSelect(rows, binds, nested=False)
+    decoder = answer.read(spot)
+    return compiled_from(select(*answer.carriers).select_from(rows), binds, decoder)
 
 
 def _many_rows(shape: ReadShape, dialect: Dialect) -> Statement:
     binds = Binds(dialect)
     page, terms = _selection(shape, binds)
     spot = spot_in(page, shape.root, page.root)
-    keys = [key_of(s, value_of(page.at(s.hops), s.field), binds) for s in shape.order]
-    if shape.window.kind == "before":
-        keys = read_backwards(keys)
+    keys = _keys(shape, page, binds)
     if shape.window.key_slots:
         terms.append(beyond(keys, shape.window, binds))
     labels = [page.take(key.value) for key in keys]
     there = page.take(literal_column("1"))
-    rows = (
-        page.selected()
-        .where(*terms)
-        .order_by(*(ordered(key, dialect.name) for key in keys))
-        .limit(binds.window("limit"))
-    )
-    if shape.window.kind == "offset":
-        rows = rows.offset(binds.window("offset"))
-    inner = rows.subquery("page")
-    outside = [
-        Key(inner.c[at], k.descending, k.nullable) for at, k in zip(labels, keys, strict=True)
-    ]
-    around = Around(inner, binds, nested=False)
-    decoder = around.read(spot)
-    carried = [*around.carriers, *(_stored(key, dialect) for key in outside)]
+    inner = _windowed(page.selected().where(*terms), keys, shape, binds).subquery("page")
+    outside = [replace(key, value=inner.c[at]) for key, at in zip(keys, labels, strict=True)]
+    answer = AnswerSelect(inner, binds, nested=False)
+    decoder = answer.read(spot)
+    carried = [*answer.carriers, *(_stored(key, dialect) for key in outside)]
     head = _head(shape, binds)
-    if head is None:
-        outer = select(*carried).select_from(inner)
-    else:
-        found_total = head.subquery("head")
-        outer = select(*found_total.c, inner.c[there], *carried)
-        outer = outer.select_from(found_total.outerjoin(inner, true()))
+    outer = _beside(head, inner, inner.c[there], carried)
     outer = outer.order_by(*(ordered(key, dialect.name) for key in outside))
     return compiled_from(outer, binds, decoder, head=head is not None, keys=len(keys))
+
+
+def _keys(shape: ReadShape, page: PageSelect, binds: Binds) -> list[Key]:
+    """In the direction of reading: to read the rows before a cursor, every key is turned round."""
+    values = [value_of(page.at(sort.hops), sort.field) for sort in shape.order]
+    keys = [key_of(sort, v, binds) for sort, v in zip(shape.order, values, strict=True)]
+    return read_backwards(keys) if shape.window.kind == "before" else keys
+
+
+def _windowed(
+    rows: Select[Any], keys: Sequence[Key], shape: ReadShape, binds: Binds
+) -> Select[Any]:
+    ordering = [ordered(key, binds.dialect.name) for key in keys]
+    rows = rows.order_by(*ordering).limit(binds.window("limit"))
+    return rows.offset(binds.window("offset")) if shape.window.kind == "offset" else rows
+
+
+def _beside(
+    head: Select[Any] | None, page: Subquery, there: Sql, carried: Sequence[Sql]
+) -> Select[Any]:
+    """The page alone, or beside the one row of the head, which is there even without a page."""
+    if head is None:
+        return select(*carried).select_from(page)
+    one = head.subquery("head")
+    return select(*one.c, there, *carried).select_from(one.outerjoin(page, true()))
 
 
 def estimate_for(shape: ReadShape, dialect: Dialect) -> Statement:
@@ -112,10 +121,10 @@ def estimate_for(shape: ReadShape, dialect: Dialect) -> Statement:
     )
 
 
-def _selection(shape: ReadShape, binds: Binds) -> tuple[Page, list[Sql]]:
+def _selection(shape: ReadShape, binds: Binds) -> tuple[PageSelect, list[Sql]]:
     """What to select from and which rows, before any window."""
     if shape.owner is None:
-        page = Page(source_of(shape.root.access, binds), binds)
+        page = PageSelect(source_of(shape.root.access, binds), binds)
         terms: list[Sql] = []
     else:
         page, terms = _members(shape.owner, shape, binds)
@@ -124,7 +133,7 @@ def _selection(shape: ReadShape, binds: Binds) -> tuple[Page, list[Sql]]:
     return page, terms
 
 
-def _members(owner: Owner, shape: ReadShape, binds: Binds) -> tuple[Page, list[Sql]]:
+def _members(owner: Owner, shape: ReadShape, binds: Binds) -> tuple[PageSelect, list[Sql]]:
     """The rows of a sub-collection: the parent is one row, so joining it multiplies nothing.
 
     Through a link table, which might hold a link twice, the keys are looked up beside.
@@ -133,10 +142,10 @@ def _members(owner: Owner, shape: ReadShape, binds: Binds) -> tuple[Page, list[S
     there = joined(owner.relation, shape.root.access, parent.find, binds)
     of_parent = list(key_terms(parent, owner.key_slots, binds))
     if there.link is None:
-        page = Page(there.source, binds)
+        page = PageSelect(there.source, binds)
         page.rows = page.rows.join(parent.rows, there.on)
         return page, of_parent
-    page = Page(source_of(shape.root.access, binds), binds)
+    page = PageSelect(source_of(shape.root.access, binds), binds)
     linked = select(*_key(there.source)).select_from(*there.rows, parent.rows)
     return page, [tuple_(*_key(page.root)).in_(linked.where(there.on, *of_parent))]
 
@@ -178,7 +187,7 @@ def _total(shape: ReadShape, binds: Binds) -> Sql:
     return select(func.count()).select_from(matching.subquery()).scalar_subquery()
 
 
-def _matching(page: Page, terms: Sequence[Sql]) -> Select[Any]:
+def _matching(page: PageSelect, terms: Sequence[Sql]) -> Select[Any]:
     return select(literal_column("1").label("one")).select_from(page.rows).where(*terms)
 
 
