@@ -68,9 +68,9 @@ def test_key_texts_are_what_the_address_of_a_row_needs() -> None:
 
 
 def test_names_in_addresses_are_percent_encoded() -> None:
-    path = related_path(item_path("/root/api", "größen", ("1",)), "a/b")
+    path = related_path(item_path("/mounted/api", "größen", ("1",)), "a/b")
 
-    assert path == "/root/api/gr%C3%B6%C3%9Fen/1/a%2Fb"
+    assert path == "/mounted/api/gr%C3%B6%C3%9Fen/1/a%2Fb"
 
 
 @pytest.mark.parametrize(
