@@ -183,13 +183,9 @@ def _expected_count(bench: Bench, table: Table, field: Field, operator: str, raw
     if bench.database.dialect == "sqlite" and field.kind in ("datetime", "date", "time"):
         return _counted_here(bench, table, field, operator, raw)
     column = quoted(field.name)
+    compared = bench.database.compared(table.name, field.name)
     if field.kind == "enum":
-        column = f"CAST({column} AS text)"
-    compared = (
-        "%s"
-        if column.startswith("CAST") and bench.database.dialect == "postgresql"
-        else (bench.database.compared(table.name, field.name))
-    )
+        column, compared = f"CAST({column} AS text)", bench.database.place
     return sql.count(bench.database, table, f" WHERE {column} {operator} {compared}", [raw])
 
 

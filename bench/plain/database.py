@@ -28,7 +28,10 @@ _STORED: dict[str, type | tuple[type, ...]] = {
 
 
 class Database(Protocol):
+    """place: a parameter in SQL."""
+
     dialect: str
+    place: str
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
@@ -49,6 +52,7 @@ class Database(Protocol):
 
 class Sqlite:
     dialect = "sqlite"
+    place = "?"
 
     def __init__(self, url: str) -> None:
         self._connection = sqlite3.connect(make_url(url).database or ":memory:")
@@ -78,6 +82,8 @@ class Sqlite:
 
 class Postgresql:
     dialect = "postgresql"
+    # Not psycopg's own %s: names may hold percent signs.
+    place = "\0"
 
     def __init__(self, url: str) -> None:
         plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -87,7 +93,8 @@ class Postgresql:
         self._types: dict[tuple[str, str], str] = {}
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        # Without values psycopg leaves percent signs of names alone.
+        if values:
+            sql = sql.replace("%", "%%").replace(self.place, "%s")
         return self._connection.execute(sql, values or None).fetchall()
 
     def shown(self, column: str, kind: str) -> str:
@@ -108,13 +115,13 @@ class Postgresql:
         if place not in self._types:
             [(self._types[place],)] = self.rows(
                 "SELECT format_type(atttypid, -1) FROM pg_attribute"
-                " WHERE attrelid = %s::regclass AND attname = %s",
+                f" WHERE attrelid = {self.place}::regclass AND attname = {self.place}",
                 (quoted(table), column),
             )
-        return f"CAST(%s AS {self._types[place]})"
+        return f"CAST({self.place} AS {self._types[place]})"
 
     def within(self, text: str) -> str:
-        return f"strpos(CAST({text} AS text), %s) > 0"
+        return f"strpos(CAST({text} AS text), {self.place}) > 0"
 
 
 def opened(url: str) -> Database:

@@ -14,6 +14,8 @@ from typing import Any
 
 Normal = Any
 
+_LONG = re.compile(r"[0-9]{20,}")
+
 _DURATION = re.compile(
     r"(-?)P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)D)?"
     r"(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?\d+(?:\.\d+)?)S)?)?"
@@ -74,8 +76,10 @@ def normal(value: Any, kind: str) -> Normal:
 
 
 def _loaded(value: Any) -> Any:
+    """Text with numbers that few readers of JSON can take stays text."""
     try:
-        return json.loads(value, parse_constant=lambda _: None)
+        loaded = json.loads(value, parse_constant=lambda _: None)
+        return value if any(len(digits) > 19 for digits in _LONG.findall(value)) else loaded
     except (ValueError, TypeError):
         return value
 
@@ -99,11 +103,11 @@ def _clock(value: Any) -> Any:
     return moment.isoformat()
 
 
-def _written(value: Any, kind: str) -> str:
+def _written(value: Any, kind: str) -> str | None:
     """JSON in one spelling. kind: of an array "array:" and the kind of its items."""
     if kind.startswith("array:"):
         value = _items(value, kind.removeprefix("array:"))
-    return json.dumps(_plain_numbers(value), sort_keys=True, default=str)
+    return None if value is None else json.dumps(_plain_numbers(value), sort_keys=True, default=str)
 
 
 def _items(value: Any, kind: str) -> Any:
