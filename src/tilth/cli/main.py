@@ -16,6 +16,8 @@ APP_HELP = (
 
 AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", help=APP_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
+PortOption = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")]
 ActorOption = Annotated[
     str, typer.Option("--actor", help="anonymous, an id, or id=7,roles=admin+editor,tenant=acme.")
 ]
@@ -33,7 +35,7 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    for command in (show, check, openapi):
+    for command in (dev, show, check, openapi):
         cli.command()(command)
     policies = typer.Typer(no_args_is_help=True, help="Ask what policies decide.")
     policies.command()(explain)
@@ -60,6 +62,27 @@ def tilth(
     ] = False,
 ) -> None:
     """Your models in, a whole backend out."""
+
+
+def dev(
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE[:app]", help="Also pkg.mod:app.")
+    ] = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    reload: Annotated[bool, typer.Option(help="Start again when a Python file changes.")] = True,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Serve an application while you write it: checked, missing tables created, reloaded.
+
+    A file with models and no application is served too, to this machine only.
+    """
+    from tilth.cli.dev import dev
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        dev(file, host=host, port=port, reload=reload, as_json=as_json, with_traceback=traceback)
 
 
 def show(

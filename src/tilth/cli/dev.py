@@ -1,0 +1,89 @@
+"""Serves an application in development: a worker process, started anew when a file changes."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterable
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event as SharedEvent
+from os import environ
+from pathlib import Path
+from threading import Event
+
+from watchfiles import PythonFilter, watch
+
+from tilth.cli.opening import share_secret_key
+from tilth.cli.port import listen
+from tilth.cli.talk import say, shown_path
+from tilth.cli.target import default_target, target_from
+from tilth.cli.worker import Order, run_worker, serve_order
+
+STOP_SECONDS = 5
+LOOK_MILLISECONDS = 500
+
+
+def dev(
+    named: str | None,
+    *,
+    host: str,
+    port: int,
+    reload: bool,
+    as_json: bool,
+    with_traceback: bool,
+) -> None:
+    target = default_target() if named is None else target_from(named)
+    environ["TILTH_ENVIRONMENT"] = environ.get("TILTH_ENVIRONMENT") or "development"
+    share_secret_key()
+    order = Order(target, host, as_json=as_json, with_traceback=with_traceback, reload=reload)
+    listening = listen(host, port)
+    if reload:
+        _supervise(order, listening)
+    else:
+        serve_order(order, listening)
+
+
+def _supervise(order: Order, listening: socket.socket) -> None:
+    """The socket stays open here, so that a request during a restart waits instead of failing."""
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    announced = get_context("spawn").Event()
+    worker = _started(order, listening, announced)
+    is_told = False
+    changes_seen = watch(
+        order.target.folder,
+        watch_filter=PythonFilter(),
+        stop_event=stop,
+        rust_timeout=LOOK_MILLISECONDS,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+    )
+    for changes in changes_seen:
+        if changes:
+            say(f"{_names(path for _, path in changes)} changed: starting again.")
+            _end(worker)
+            worker, is_told = _started(order, listening, announced), False
+        elif not worker.is_alive() and not is_told:
+            say(f"The worker ended with exit code {worker.exitcode}. Waiting for a change.")
+            is_told = True
+    _end(worker)
+
+
+def _started(order: Order, listening: socket.socket, announced: SharedEvent) -> SpawnProcess:
+    worker = get_context("spawn").Process(target=run_worker, args=(order, listening, announced))
+    worker.start()
+    return worker
+
+
+def _end(worker: SpawnProcess) -> None:
+    worker.terminate()
+    worker.join(STOP_SECONDS)
+    if worker.is_alive():
+        worker.kill()
+        worker.join()
+
+
+def _names(paths: Iterable[str]) -> str:
+    return ", ".join(sorted({shown_path(Path(path)) for path in paths}))

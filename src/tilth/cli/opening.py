@@ -1,0 +1,87 @@
+"""An application → one that can be served: checked, its tables there, its processes in agreement."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from os import environ
+
+from sqlalchemy import Engine, FromClause, Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from tilth.app import Application
+from tilth.cli.talk import findings_text, stderr
+from tilth.errors import CommandError
+from tilth.feature import Backend
+from tilth.kernel.schema.resource import Schema
+from tilth.kernel.store.sync import (
+    create_missing_tables,
+    explain_connection_error,
+    missing_tables,
+    sync_engine,
+)
+from tilth.kit.text import sentence_list
+
+SECRET_KEY = "TILTH_SECRET_KEY"
+
+
+def checked(app: Application) -> Backend:
+    """Warnings are told. Raises SetupError with every mistake."""
+    warnings = [finding for finding in app.check() if finding.level != "error"]
+    backend = app.freeze()
+    if warnings:
+        stderr().print(findings_text(warnings))
+    return backend
+
+
+def create_tables(backend: Backend) -> list[str]:
+    """Makes the tables that are not there yet and changes nothing else; answers their names."""
+    metadatas = dict.fromkeys(table.metadata for table in _tables(backend.schema))
+    with _connecting(backend, read_only=False) as engine:
+        return create_missing_tables(engine, metadatas)
+
+
+def require_tables(backend: Backend, target: str) -> None:
+    """Raises CommandError when the database is not there or lacks a table. Changes nothing."""
+    with _connecting(backend, read_only=True) as engine:
+        missing = missing_tables(engine, _tables(backend.schema))
+    if missing:
+        label = backend.store.database.label
+        raise CommandError(
+            f"{label} has no table {sentence_list(missing)}.",
+            f"Serving never changes a database. Create what is missing: tilth dev {target}",
+        )
+
+
+def share_secret_key() -> None:
+    """Worker processes, and those that follow them, must understand each other's page cursors."""
+    if not environ.get(SECRET_KEY):
+        environ[SECRET_KEY] = secrets.token_hex(32)
+
+
+@contextmanager
+def _connecting(backend: Backend, *, read_only: bool) -> Iterator[Engine]:
+    """Whatever goes wrong with the database is told in one sentence."""
+    url = backend.store.database.url
+    engine = sync_engine(url, read_only=read_only)
+    try:
+        yield engine
+    except SQLAlchemyError as exc:
+        raise explain_connection_error(exc, url) from exc
+    finally:
+        engine.dispose()
+
+
+def _tables(schema: Schema) -> list[Table]:
+    """Those that rows come from and those that link them."""
+    sources: list[FromClause] = []
+    for resource in schema.values():
+        sources += resource.tables
+        links = (relation.join.secondary for relation in resource.relations.values())
+        sources += [link.element for link in links if link is not None]
+    return list(_without_repeats(sources))
+
+
+def _without_repeats(sources: Iterable[FromClause]) -> Iterator[Table]:
+    return (source for source in dict.fromkeys(sources) if isinstance(source, Table))

@@ -1,0 +1,126 @@
+"""One run of an application in development: import, check, make tables, serve."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from multiprocessing.synchronize import Event as SharedEvent
+from threading import Thread
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tilth.app import Application
+from tilth.cli.announce import News, announce
+from tilth.cli.discover import application_in, applications_in, imported, plain_fastapi_in
+from tilth.cli.models_only import application_of_models, mapped_classes
+from tilth.cli.opening import checked, create_tables
+from tilth.cli.port import is_loopback
+from tilth.cli.talk import failure_text, say, tell
+from tilth.cli.target import Target
+from tilth.errors import CommandError, TilthError, Unavailable
+from tilth.runtime.web.problem import problem_response
+from tilth.runtime.web.server import serve
+from tilth.settings import Settings
+
+LOG_LEVEL = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What `tilth dev` was asked for. host: as given."""
+
+    target: Target
+    host: str
+    as_json: bool
+    with_traceback: bool
+    reload: bool
+
+
+def run_worker(order: Order, listening: socket.socket, announced: SharedEvent) -> None:
+    """The main function of the process. An application that cannot be served says so itself.
+
+    announced: set once the addresses have been told; later runs say less.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        serve_order(order, listening, announced)
+    except TilthError as error:
+        tell(error, order.with_traceback)
+        say("Waiting for a change.")
+        _serve(_refusing(error, order.host), listening, Settings())
+
+
+def serve_order(
+    order: Order, listening: socket.socket, announced: SharedEvent | None = None
+) -> None:
+    """Raises CommandError or SetupError when there is nothing that can be served."""
+    app, notes = _application(order)
+    backend = checked(app)
+    news = News("development", create_tables(backend), notes=notes)
+    if announced is not None and announced.is_set():
+        made = f" Tables created: {', '.join(news.made)}." if news.made else ""
+        say(f"Ready again.{made}")
+    else:
+        announce(backend, listening, news, as_json=order.as_json)
+    if announced is not None:
+        announced.set()
+    _serve(app, listening, app.settings)
+
+
+def _application(order: Order) -> tuple[Application, list[str]]:
+    """The one in the file, or one made of its models; and what to tell of it."""
+    target = order.target
+    module = imported(target)
+    notes = []
+    if order.reload:
+        notes.append(f"Starts again when a Python file in {target.folder} changes.")
+    is_application = target.name or applications_in(module) or plain_fastapi_in(module)
+    if is_application or not mapped_classes(module):
+        return application_in(module, target), notes
+    what = f"{target.shown} has models and no application:"
+    if not is_loopback(order.host):
+        raise CommandError(
+            f"{what} anyone can read everything, so it is served on this machine only.",
+            "Leave --host out, or add app = Tilth(...) and say in policies who may read.",
+        )
+    return application_of_models(module), [
+        f"{what} anyone on this machine can read everything.",
+        *notes,
+    ]
+
+
+def _serve(app: ASGIApp, listening: socket.socket, settings: Settings) -> None:
+    host, port = listening.getsockname()[:2]
+    serve(
+        app,
+        host=host,
+        port=port,
+        settings=settings,
+        listening=listening,
+        log_level=LOG_LEVEL,
+    )
+
+
+def _refusing(error: TilthError, host: str) -> ASGIApp:
+    """Answers 503 to everything. What is wrong is told to this machine only."""
+    told = failure_text(error).plain if is_loopback(host) else "See the terminal it runs in."
+    answer = problem_response(Unavailable(f"The application cannot start. {told}"), None)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await answer(scope, receive, send)
+
+    return app
+
+
+def _end_with_parent() -> None:
+    """A worker whose supervisor was killed would hold the port for ever."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
