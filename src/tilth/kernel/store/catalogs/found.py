@@ -1,9 +1,10 @@
 """The records of reflection: one table as the catalogue of its database describes it."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column
+from sqlalchemy import Column, DefaultClause, text
 
 Names = tuple[str, ...]
 
@@ -37,3 +38,8 @@ class Catalog:
 
     tables: tuple[FoundTable, ...]
     notes: tuple[str, ...] = ()
+
+
+def default_of(expression: str) -> DefaultClause:
+    """expression: SQL; a lone colon in it must not be taken for a parameter."""
+    return DefaultClause(text(re.sub(r"(?<!:):(?!:)", r"\\:", expression)))

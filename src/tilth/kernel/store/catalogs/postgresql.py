@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     Computed,
     Connection,
-    FetchedValue,
     Identity,
     TableClause,
     Text,
@@ -36,7 +35,7 @@ from sqlalchemy.engine.reflection import Inspector, ObjectKind, ObjectScope
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.types import NullType, TypeEngine
 
-from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference
+from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference, default_of
 
 _KINDS = {"r": "table", "p": "table", "f": "foreign table", "v": "view", "m": "materialized view"}
 _VIEWS = frozenset("vm")
@@ -159,13 +158,13 @@ def _column(found: ReflectedColumn) -> Column[Any]:
         generated.append(Computed(computed["sqltext"], persisted=computed.get("persisted")))
     elif identity:
         generated.append(Identity(always=identity["always"]))
-    has_default = found.get("default") is not None and not generated
+    default = None if generated else found.get("default")
     return Column(
         found["name"],
         _plain(found["type"]),
         *generated,
         nullable=found["nullable"],
-        server_default=FetchedValue() if has_default else None,
+        server_default=None if default is None else default_of(default),
         autoincrement=bool(identity),
         comment=found.get("comment"),
     )

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Computed,
     Connection,
-    FetchedValue,
     Row,
     column,
     func,
@@ -23,7 +22,7 @@ from sqlalchemy.types import TypeEngine
 from tilth.kernel.schema.adoption.moments import SpelledMoment
 from tilth.kernel.schema.adoption.storage import Sample, declared_type, fitting_type
 from tilth.kernel.schema.kinds import kind_of
-from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference
+from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Names, Reference, default_of
 from tilth.kernel.store.catalogs.samples import Unreadable, has_null_in_key, samples_of
 
 _GENERATED = re.compile(r"\s*\bGENERATED ALWAYS$", re.IGNORECASE)
@@ -114,7 +113,7 @@ def _column(
     declared = declared_type(declaration)
     fitting = fitting_type(declared, sample)
     computed = [Computed("", persisted=None)] if row.hidden in _GENERATED_KINDS else []
-    default = FetchedValue() if row.dflt_value is not None and not computed else None
+    default = default_of(row.dflt_value) if row.dflt_value is not None and not computed else None
     made = Column(
         row.name,
         fitting,
