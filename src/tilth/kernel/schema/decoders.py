@@ -55,13 +55,14 @@ def decode_boolean(value: Carrier) -> Json:
 
 
 def decode_float(value: Carrier) -> Json:
+    """SQLite stores -0.0 as 0.0, so that is what it is on PostgreSQL too."""
     if value is None:
         return None
     try:
         number = float(value)
     except _UNFIT:
         return decode_stored(value)
-    return number if math.isfinite(number) else None
+    return number + 0.0 if math.isfinite(number) else None
 
 
 def decimal_decoder(scale: int | None) -> Decode:

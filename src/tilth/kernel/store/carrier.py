@@ -51,10 +51,13 @@ def _sqlite_decimal(value: Sql) -> Sql:
 
 
 def _fit_for_json(value: Sql) -> Sql:
-    """SQLite before 3.54 rounds floats in JSON to 15 digits, and refuses blobs altogether."""
+    """SQLite before 3.54 rounds floats in JSON to 15 digits, and refuses blobs altogether.
+
+    17 digits name a float, but SQLite's last one is off near 1e300: more make up for that.
+    """
     stored = func.typeof(value)
     return case(
-        (stored == literal_column("'real'"), func.printf(literal_column("'%!.17g'"), value)),
+        (stored == literal_column("'real'"), func.printf(literal_column("'%!.20g'"), value)),
         (stored == literal_column("'blob'"), cast(value, Text)),
         else_=value,
     )
