@@ -17,7 +17,7 @@ from watchfiles import PythonFilter, watch
 from tilth.cli.opening import share_secret_key
 from tilth.cli.port import listen
 from tilth.cli.talk import say, shown_path
-from tilth.cli.target import default_target, target_from
+from tilth.cli.target import default_source, target_from
 from tilth.cli.worker import Order, run_worker, serve_order
 
 STOP_SECONDS = 5
@@ -33,7 +33,7 @@ def dev(
     as_json: bool,
     with_traceback: bool,
 ) -> None:
-    target = default_target() if named is None else target_from(named)
+    target = target_from(default_source() if named is None else named)
     environ["TILTH_ENVIRONMENT"] = environ.get("TILTH_ENVIRONMENT") or "development"
     share_secret_key()
     order = Order(target, host, as_json=as_json, with_traceback=with_traceback, reload=reload)

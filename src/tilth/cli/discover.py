@@ -10,10 +10,11 @@ from types import ModuleType
 
 from fastapi import FastAPI
 
+from tilth.adoption import adopt
 from tilth.app import Application
 from tilth.cli.models_only import mapped_classes
 from tilth.cli.talk import shown_path
-from tilth.cli.target import Target, default_target, is_database_url, target_from
+from tilth.cli.target import Target, default_source, is_database_url, target_from
 from tilth.errors import CommandError, TilthError
 from tilth.kit.text import sentence_list, suggest
 
@@ -25,11 +26,10 @@ def application_for(named: str | None) -> Application:
 
     Raises CommandError when there is none, SetupError when it cannot be made.
     """
-    if named is not None and is_database_url(named):
-        from tilth.adoption import adopt
-
-        return adopt(named)
-    target = default_target() if named is None else target_from(named)
+    source = default_source() if named is None else named
+    if is_database_url(source):
+        return adopt(source)
+    target = target_from(source)
     return application_in(imported(target), target)
 
 

@@ -35,7 +35,7 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    for command in (dev, show, check, openapi):
+    for command in (dev, serve, show, check, openapi):
         cli.command()(command)
     policies = typer.Typer(no_args_is_help=True, help="Ask what policies decide.")
     policies.command()(explain)
@@ -83,6 +83,42 @@ def dev(
 
     with telling_failures(as_json, traceback):
         dev(file, host=host, port=port, reload=reload, as_json=as_json, with_traceback=traceback)
+
+
+def serve(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE[:app] | DATABASE_URL", help="Also pkg.mod:app."),
+    ] = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
+    public: Annotated[
+        bool, typer.Option("--public", help="Let anyone read the database, without a token.")
+    ] = False,
+    schema: Annotated[
+        str | None, typer.Option(help="The PostgreSQL schema to serve, if not the default.")
+    ] = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Serve an application, or a database with no code. The database is never changed.
+
+    A database is served read-only, to whoever has the token that is made and shown once.
+    """
+    from tilth.cli.serve import serve
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        serve(
+            source,
+            host=host,
+            port=port,
+            workers=workers,
+            is_public=public,
+            schema=schema,
+            as_json=as_json,
+        )
 
 
 def show(

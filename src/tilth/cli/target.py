@@ -52,17 +52,17 @@ def target_from(text: str) -> Target:
     raise _no_such_file(path)
 
 
-def default_target() -> Target:
+def default_source() -> str:
     """What pyproject.toml names, or the file in the working directory that makes an application."""
     named = _named_in_project(Path("pyproject.toml"))
     if named is not None:
-        return target_from(named)
-    for usual in map(Path, USUAL_FILES):
-        if usual.is_file():
-            return target_from(str(usual))
+        return named
+    for usual in USUAL_FILES:
+        if Path(usual).is_file():
+            return usual
     files = [path for path in sorted(Path().glob("*.py")) if _makes_application(path)]
     if len(files) == 1:
-        return target_from(str(files[0]))
+        return str(files[0])
     if files:
         found = f"Several files make an application: {sentence_list(map(str, files))}."
         raise CommandError(found, f"Say which, as in: --app {files[0]}")

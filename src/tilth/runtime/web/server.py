@@ -3,6 +3,7 @@
 import math
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from tilth.runtime.web.protocol import DeadlineProtocol
 from tilth.settings import Settings
+
+Factory = Callable[[], ASGIApp]
 
 # A worker answers its supervisor only after its imports; uvicorn's 5 s would kill and restart
 # workers for ever on a busy machine.
@@ -20,7 +24,7 @@ WORKER_START_SECONDS = 60
 
 
 def serve(
-    app: ASGIApp | str,
+    app: ASGIApp | Factory,
     *,
     host: str,
     port: int,
@@ -33,9 +37,9 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight.
 
-    app: the application, or "module:name" when it has to be imported in other processes: for more
-    than one worker. listening: a socket to take connections from instead of host and port, by one
-    worker.
+    app: the application; for more than one worker, and with factory, a function that makes it in
+    each process, which has to be one that pickle can send there. listening: a socket to take
+    connections from, instead of host and port.
     When stopping, streams end first; other requests get settings.web.graceful_seconds.
     """
     protocol = partial(DeadlineProtocol, budgets=settings.web)
@@ -53,15 +57,21 @@ def serve(
         "timeout_worker_healthcheck": WORKER_START_SECONDS,
         "timeout_graceful_shutdown": math.ceil(settings.web.graceful_seconds),
     }
-    if listening is None:
-        uvicorn.run(app, **options)
+    config = uvicorn.Config(app, **options)
+    if workers > 1:
+        _run_workers(Multiprocess(config, [listening or config.bind_socket()]))
     else:
-        _run_on(listening, uvicorn.Server(uvicorn.Config(app, **options)))
+        _run(uvicorn.Server(config), [listening] if listening else None)
 
 
-def _run_on(listening: socket.socket, server: uvicorn.Server) -> None:
-    """What uvicorn.run does, which takes no open socket."""
+def _run(server: uvicorn.Server, sockets: list[socket.socket] | None) -> None:
     with suppress(KeyboardInterrupt):
-        server.run(sockets=[listening])
+        server.run(sockets)
     if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def _run_workers(supervisor: Multiprocess) -> None:
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
