@@ -91,7 +91,7 @@ def test_a_secret_mission_stays_secret_behind_a_hero(client: TestClient) -> None
     assert {part["mission"]["is_secret"] for row in rows for part in row["missions"]} == {False}
 
 
-def test_plain_route_beside_the_generated_ones(client: TestClient) -> None:
-    answer = client.get("/call-sign/Copper%20Lantern")
+def test_plain_route_beside_the_generated_ones(sqlite_url: str) -> None:
+    answer = TestClient(heroes(sqlite_url)).get("/call-sign/Copper%20Lantern")
 
     assert answer.json() == {"name": "Copper Lantern", "call_sign": "CPPRLN"}
