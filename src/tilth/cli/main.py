@@ -18,6 +18,9 @@ AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", he
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")]
+SchemaOption = Annotated[
+    str | None, typer.Option(help="Of PostgreSQL, if not the first of the search path.")
+]
 ActorOption = Annotated[
     str, typer.Option("--actor", help="anonymous, an id, or id=7,roles=admin+editor,tenant=acme.")
 ]
@@ -35,7 +38,7 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    for command in (dev, serve, show, check, openapi):
+    for command in (dev, serve, show, check, openapi, models):
         cli.command()(command)
     policies = typer.Typer(no_args_is_help=True, help="Ask what policies decide.")
     policies.command()(explain)
@@ -74,8 +77,9 @@ def dev(
     as_json: JsonOption = False,
     traceback: TracebackOption = False,
 ) -> None:
-    """Serve an application while you write it: checked, missing tables created, reloaded.
+    """Serve an application while you write it.
 
+    It is checked, its missing tables are created, and it starts again when a file changes.
     A file with models and no application is served too, to this machine only.
     """
     from tilth.cli.dev import dev
@@ -96,15 +100,13 @@ def serve(
     public: Annotated[
         bool, typer.Option("--public", help="Let anyone read the database, without a token.")
     ] = False,
-    schema: Annotated[
-        str | None, typer.Option(help="The PostgreSQL schema to serve, if not the default.")
-    ] = None,
+    schema: SchemaOption = None,
     as_json: JsonOption = False,
     traceback: TracebackOption = False,
 ) -> None:
-    """Serve an application, or a database with no code. The database is never changed.
+    """Serve an application, or a database with no code.
 
-    A database is served read-only, to whoever has the token that is made and shown once.
+    The database is never changed. Without an application it is served to whoever has the token that is made and shown once.
     """
     from tilth.cli.serve import serve
     from tilth.cli.talk import telling_failures
@@ -127,7 +129,10 @@ def show(
     as_json: JsonOption = False,
     traceback: TracebackOption = False,
 ) -> None:
-    """Show every resource, or one with its fields, relations, routes, policy and SQL."""
+    """Show all resources, or one in full.
+
+    In full: fields, relations, routes, policy, and the SQL of its list.
+    """
     from tilth.cli.show import show_all, show_one
     from tilth.cli.talk import telling_failures
 
@@ -141,9 +146,10 @@ def show(
 def check(
     app: AppOption = None, as_json: JsonOption = False, traceback: TracebackOption = False
 ) -> None:
-    """Tell every mistake in an application at once, with its place and what to do.
+    """Tell every mistake in an application.
 
-    Exit code 1 when there is an error, 0 when there are only warnings.
+    All at once, with the place and what to do. Exit code 1 when there is an error,
+    0 when there are only warnings.
     """
     from tilth.cli.check import check
     from tilth.cli.talk import telling_failures
@@ -160,7 +166,10 @@ def explain(
     as_json: JsonOption = False,
     traceback: TracebackOption = False,
 ) -> None:
-    """Tell why somebody may, or may not, read one row. Exit code 0 for any decision."""
+    """Tell why somebody may read a row.
+
+    Or may not. Exit code 0 for any decision.
+    """
     from tilth.cli.explain import explain
     from tilth.cli.talk import telling_failures
 
@@ -175,12 +184,32 @@ def openapi(
     as_json: JsonOption = False,
     traceback: TracebackOption = False,
 ) -> None:
-    """Print the OpenAPI document; it holds only what the actor may read."""
+    """Print the OpenAPI document.
+
+    It holds only what the actor may read.
+    """
     from tilth.cli.openapi import openapi
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
         openapi(app, actor, output, as_json=as_json)
+
+
+def models(
+    database_url: Annotated[str, typer.Argument(metavar="DATABASE_URL", help="What to read.")],
+    schema: SchemaOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Print models for an existing database.
+
+    A Python file with a SQLAlchemy class for each table.
+    """
+    from tilth.cli.model_file import print_models
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        print_models(database_url, schema, as_json=as_json)
 
 
 if __name__ == "__main__":
