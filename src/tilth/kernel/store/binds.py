@@ -1,17 +1,19 @@
 """The parameters of a statement: where each value comes from and how the driver wants it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Integer, bindparam
+from sqlalchemy import BigInteger, BindParameter, Integer, Numeric, String, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from tilth.kernel.plan.shape import ReadPlan
 from tilth.kernel.policy.actor import Actor
+from tilth.kernel.schema.kinds import Kind
 
 Convert = Callable[[Any], Any]
 From = Literal["slot", "limit", "offset", "id", "tenant", "role", "constant"]
@@ -74,6 +76,17 @@ class Binds:
 
     def _processor(self, type_: TypeEngine[Any]) -> Convert | None:
         return type_.dialect_impl(self.dialect).bind_processor(self.dialect)
+
+
+def bind_type(kind: Kind, column_type: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type a value is sent as: wide enough that it is not cut to the column's own size."""
+    is_plain = type(column_type).__module__ == "sqlalchemy.sql.sqltypes"
+    return _WIDE[kind.name] if is_plain and kind.name in _WIDE else column_type
+
+
+_WIDE: Mapping[str, TypeEngine[Any]] = MappingProxyType(
+    {"integer": BigInteger(), "decimal": Numeric(), "text": String()}
+)
 
 
 def actor_value(text: str | None, type_: TypeEngine[Any]) -> Any:

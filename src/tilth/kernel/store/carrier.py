@@ -7,7 +7,7 @@ JSON array, so a row decodes alike wherever it stands; docs/decisions/0002 has t
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, case, cast, func, literal_column
+from sqlalchemy import ARRAY, REAL, ColumnElement, Float, Text, case, cast, func, literal_column
 
 from tilth.kernel.schema.kinds import Kind
 
@@ -33,6 +33,13 @@ def _as_text(value: Sql) -> Sql:
 
 def _postgresql_bytes(value: Sql) -> Sql:
     return func.encode(value, "hex")
+
+
+def _postgresql_float(value: Sql) -> Sql:
+    """Drivers widen 4 bytes to 8, which makes 1.100000023841858 of 1.1; its text is what was meant."""
+    type_ = value.type
+    is_short = isinstance(type_, REAL) or (isinstance(type_, Float) and (type_.precision or 53) < 25)
+    return _as_text(value) if is_short else value
 
 
 def _postgresql_array(value: Sql) -> Sql:
@@ -66,7 +73,7 @@ def _fit_for_json(value: Sql) -> Sql:
 _POSTGRESQL: dict[str, Callable[[Sql], Sql]] = {
     "boolean": _as_is,
     "integer": _as_is,
-    "float": _as_is,
+    "float": _postgresql_float,
     "bytes": _postgresql_bytes,
     "array": _postgresql_array,
 }

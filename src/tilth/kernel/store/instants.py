@@ -7,7 +7,7 @@ and an index still serves.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, DateTime, Interval, String, Time, false, not_, or_
@@ -69,7 +69,8 @@ def _after_epoch(span: timedelta) -> datetime:
     try:
         return _EPOCH + span
     except OverflowError:
-        return datetime.max if span > timedelta() else datetime.min
+        farthest = date.max if span > timedelta() else date.min
+        return datetime.combine(farthest, time.max)
 
 
 def shortest_spelling(value: Stored) -> str:

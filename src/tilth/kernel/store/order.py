@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, cast, false, or_, tuple_
-from sqlalchemy.types import Enum, NullType
+from sqlalchemy.types import Enum, NullType, TypeEngine
 
 from tilth.kernel.plan.shape import SortKey, Window
-from tilth.kernel.store.binds import Binds
+from tilth.kernel.store.binds import Binds, bind_type
 
 Sql = ColumnElement[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One sort key in the direction of reading. NULL counts as the largest value."""
+    """One sort key in the direction of reading. NULL counts as the largest value.
+
+    bound: the type of what it is compared with.
+    """
 
     value: Sql
+    bound: TypeEngine[Any]
     descending: bool
     nullable: bool
 
 
 def read_backwards(keys: Sequence[Key]) -> list[Key]:
-    return [Key(key.value, not key.descending, key.nullable) for key in keys]
+    return [replace(key, descending=not key.descending) for key in keys]
 
 
 def key_of(sort: SortKey, value: Sql, binds: Binds) -> Key:
     """PostgreSQL orders its enums as declared; SQLite, which has none, as text: so do both."""
     if binds.dialect.name == "postgresql" and isinstance(value.type, Enum):
         value = cast(value, Text)
-    return Key(value, sort.descending, sort.nullable)
+    bound = bind_type(sort.access.fields[sort.field].kind, value.type)
+    return Key(value, bound, sort.descending, sort.nullable)
 
 
 def ordered(key: Key, dialect_name: str) -> Sql:
@@ -49,11 +54,9 @@ def beyond(keys: Sequence[Key], window: Window, binds: Binds) -> Sql:
         None if is_null else cursor_bind(slot, key, binds)
         for key, slot, is_null in zip(keys, window.key_slots, window.nulls, strict=True)
     ]
-    if _comparable_at_once(keys):
-        ours, theirs = (
-            tuple_(*(key.value for key in keys)),
-            tuple_(*(b for b in bounds if b is not None)),
-        )
+    known = [bound for bound in bounds if bound is not None]
+    if len(known) == len(keys) and _comparable_at_once(keys):
+        ours, theirs = tuple_(*(key.value for key in keys)), tuple_(*known)
         return ours < theirs if keys[0].descending else ours > theirs
     steps = [
         and_(*map(_same, keys[:place], bounds[:place]), _past(keys[place], bounds[place]))
@@ -65,7 +68,7 @@ def beyond(keys: Sequence[Key], window: Window, binds: Binds) -> Sql:
 def cursor_bind(slot: int, key: Key, binds: Binds) -> Sql:
     """A cursor carries the stored value itself: on PostgreSQL as its text, on SQLite as it is."""
     if binds.dialect.name == "postgresql":
-        return cast(binds.slot(slot, Text()), key.value.type)
+        return cast(binds.slot(slot, Text()), key.bound)
     return binds.slot(slot, NullType())
 
 

@@ -23,12 +23,12 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Dialect
 
 from tilth.kernel.plan.shape import Owner, ReadShape
-from tilth.kernel.store.binds import Binds, Parameter
+from tilth.kernel.store.binds import Binds, Parameter, bind_type
 from tilth.kernel.store.block import AnswerSelect, PageSelect, spot_in
 from tilth.kernel.store.decode import RowDecoder
 from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards
 from tilth.kernel.store.source import Source, joined, replaced, source_of, value_of
-from tilth.kernel.store.where import bind_type, sql_of
+from tilth.kernel.store.where import sql_of
 
 Sql = ColumnElement[Any]
 

@@ -8,11 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    Numeric,
     Select,
-    String,
     and_,
     exists,
     false,
@@ -22,11 +19,9 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.types import TypeEngine
 
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
-from tilth.kernel.schema.kinds import Kind
-from tilth.kernel.store.binds import Binds
+from tilth.kernel.store.binds import Binds, bind_type
 from tilth.kernel.store.instants import compared_as_text, is_standard_text
 from tilth.kernel.store.source import Source, joined, value_of
 
@@ -65,17 +60,6 @@ def _test(test: Test, source: Source, binds: Binds) -> Sql:
         return compared_as_text(test, value, binds)
     type_ = bind_type(test.access.fields[test.field].kind, value.type)
     return _compared(test, value, [binds.slot(slot, type_) for slot in test.slots], binds)
-
-
-def bind_type(kind: Kind, column_type: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type a value is sent as: wide enough that it is not cut to the column's own size."""
-    is_plain = type(column_type).__module__ == "sqlalchemy.sql.sqltypes"
-    return _WIDE[kind.name] if is_plain and kind.name in _WIDE else column_type
-
-
-_WIDE: Mapping[str, TypeEngine[Any]] = MappingProxyType(
-    {"integer": BigInteger(), "decimal": Numeric(), "text": String()}
-)
 
 
 def _compared(test: Test, value: Sql, given: list[Any], binds: Binds) -> Sql:

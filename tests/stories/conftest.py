@@ -1,0 +1,85 @@
+"""Applications over freshly filled databases, asked over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import httpx
+import pytest
+from sqlalchemy import MetaData
+from sqlalchemy.orm import Session
+from starlette.applications import Starlette
+
+from tilth import Actor
+from tilth.kernel.store.sync import create_missing_tables, sync_engine
+from tilth.testing import acting
+
+Ask = Callable[..., httpx.Response]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """One database for all tests of a module, which only read it; once on each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('stories') / 'module.db'}"
+        return
+    with request.getfixturevalue("postgres_server").new_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[..., None]:
+    """fill(url, metadata, objects): makes the tables that are missing, and rows through the ORM."""
+
+    def fill(url: str, metadata: MetaData, objects: Iterable[object] = ()) -> None:
+        engine = sync_engine(url)
+        create_missing_tables(engine, [metadata])
+        with Session(engine) as session:
+            session.add_all(objects)
+            session.commit()
+        engine.dispose()
+
+    return fill
+
+
+@pytest.fixture(scope="module")
+def serve_for_module() -> Iterator[Callable[[Starlette], Ask]]:
+    """Like serve, for an application that serves a whole module."""
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(_served(app))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Starlette], Ask]]:
+    """serve(app) starts it and answers ask(path, by=actor, method=…, headers=…, **httpx)."""
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(_served(app))
+
+
+@contextmanager
+def _served(app: Starlette) -> Iterator[Ask]:
+    """Without a socket; an exception that the application does not answer is raised here."""
+    transport = httpx.ASGITransport(app=app)
+    lifespan = app.router.lifespan_context(app)
+    with asyncio.Runner() as runner:
+        client = httpx.AsyncClient(transport=transport, base_url="http://test")
+        runner.run(lifespan.__aenter__())
+
+        def ask(
+            path: str,
+            *,
+            by: Actor | None = None,
+            method: str = "GET",
+            headers: Mapping[str, str] | None = None,
+            **options: object,
+        ) -> httpx.Response:
+            sent = {**(acting(by) if by else {}), **(headers or {})}
+            return runner.run(client.request(method, path, headers=sent, **options))  # type: ignore[arg-type]
+
+        yield ask
+        runner.run(lifespan.__aexit__(None, None, None))
+        runner.run(client.aclose())
