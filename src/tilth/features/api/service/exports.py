@@ -1,7 +1,7 @@
 """A read without end → chunks of rows, each its own short statement.
 
 No transaction outlives a chunk, however slowly the client reads: a row that changes meanwhile is
-answered as it was when its chunk was read, and no row is answered twice or left out.
+answered as it was when its chunk was read (docs/decisions/0005).
 """
 
 from collections.abc import AsyncIterator
