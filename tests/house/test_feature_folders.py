@@ -27,6 +27,6 @@ def test_every_feature_folder_has_its_record(root: Path) -> None:
 
 def _features(root: Path) -> list[Path]:
     entries = (root / "src/tilth/features").iterdir()
-    folders = [e for e in entries if e.is_dir() and e.name != "__pycache__"]
+    folders = [entry for entry in entries if entry.is_dir() and any(entry.rglob("*.py"))]
     assert folders
     return folders
