@@ -90,7 +90,7 @@ def _named(
     if _is_plain(value):
         raise _plain(target, name)
     if value is not None:
-        kind = type(value).__name__
+        kind = "class" if isinstance(value, type) else type(value).__name__
         hint = f"Applications there: {sentence_list(found)}."
         raise CommandError(f"{target.shown}: {name} is a {kind}, not an application.", hint)
     close = suggest(name, found)
@@ -126,7 +126,7 @@ def _plain(target: Target, name: str) -> CommandError:
 
 
 def _broken(exc: BaseException, target: Target) -> CommandError:
-    if isinstance(exc, ModuleNotFoundError) and exc.name == target.module.partition(".")[0]:
+    if isinstance(exc, ModuleNotFoundError) and f"{target.module}.".startswith(f"{exc.name}."):
         return CommandError(f"There is no file or module {target.module}.", _file_for(target))
     place, line = _place_of(exc, target.folder)
     what = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
