@@ -18,7 +18,7 @@ from tilth.features.api.service import media
 from tilth.features.api.service.answers import row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
 from tilth.features.api.service.intents import intent_from
-from tilth.features.api.service.links import collection_path, parse_key
+from tilth.features.api.service.links import collection_path, parse_key, sent_path
 from tilth.kernel.plan.intent import Intent
 from tilth.kernel.plan.sight import Sight, entered
 from tilth.runtime.web.actor import actor_of
@@ -47,8 +47,15 @@ class ApiRoute(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await answer(Request(scope, receive), self.backend)
         if scope["method"] == "HEAD":
-            response = Response(status_code=response.status_code, headers=dict(response.headers))
+            response = _without_body(response)
         await response(scope, receive, send)
+
+
+def _without_body(response: Response) -> Response:
+    """With the headers as they are: a stream tells no length, and nor does this."""
+    bare = Response(status_code=response.status_code)
+    bare.raw_headers = response.raw_headers
+    return bare
 
 
 async def answer(request: Request, backend: Backend) -> Response:
@@ -71,7 +78,7 @@ async def answer(request: Request, backend: Backend) -> Response:
 
 
 def _intent(request: Request, sight: Sight, segments: list[str]) -> Intent:
-    if len(segments) > 3:
+    if len(segments) > 3 or "" in segments:
         raise NotFound(f"There is nothing at {request.url.path}.")
     name, *below = segments
     access = entered(sight, parse_key(name, 1)[0])
@@ -90,19 +97,16 @@ def _index(request: Request, sight: Sight, base: str) -> Response:
 
 def _redirected(request: Request) -> Response:
     """To the one canonical address, which has no slash at its end."""
-    path = quote(request.scope["path"].rstrip("/"), safe="/%") or "/"
+    path = sent_path(request.scope).rstrip("/")
     query = request.scope["query_string"].decode("latin-1")
     return RedirectResponse(f"{path}?{query}" if query else path, status_code=308)
 
 
 def _segments(scope: Scope) -> list[str]:
     """Of the address as it was sent: a key may hold an encoded slash."""
-    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    prefix = quote(scope.get("root_path", "") + PREFIX).encode()
-    below = (
-        raw.removeprefix(prefix) if raw.startswith(prefix) else raw.removeprefix(PREFIX.encode())
-    )
-    return below.decode("latin-1").removeprefix("/").split("/") if below else []
+    path, prefix = sent_path(scope), quote(scope.get("root_path", "") + PREFIX)
+    below = path.removeprefix(prefix if path.startswith(prefix) else PREFIX)
+    return below.removeprefix("/").split("/") if below else []
 
 
 def _path_below_root(scope: Scope) -> str:

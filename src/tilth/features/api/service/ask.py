@@ -1,11 +1,11 @@
 """One request as the answers need it."""
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from starlette.requests import Request
 
 from tilth.feature import Backend
+from tilth.features.api.service.links import sent_path
 from tilth.kernel.plan.intent import Intent
 from tilth.kernel.plan.sight import Sight
 
@@ -23,6 +23,4 @@ class Ask:
     @property
     def path(self) -> str:
         """The address asked for, without its query."""
-        scope = self.request.scope
-        raw: bytes | None = scope.get("raw_path")
-        return raw.decode("ascii") if raw else quote(scope["path"])
+        return sent_path(self.request.scope)

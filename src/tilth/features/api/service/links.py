@@ -19,8 +19,9 @@ from tilth.errors import NotFound
 
 _MARKED = re.compile(r"~*\.{0,2}")
 
-# RFC 3986 section 3.4, and "%" since what the client sent is already encoded.
+# RFC 3986 sections 3.3 and 3.4, and "%" since what the client sent is already encoded.
 _QUERY_SAFE = "!$&'()*+,;=:@/?%"
+_PATH_SAFE = _QUERY_SAFE.replace("?", "")
 
 
 def item_path(base: str, resource: str, key: Sequence[str]) -> str:
@@ -58,6 +59,12 @@ def parse_key(segment: bytes | str, parts: int | None = None) -> tuple[str, ...]
         return tuple(_unmarked(piece.decode()) for piece in pieces)
     except UnicodeDecodeError as exc:
         raise NotFound("There is nothing at this address: it is not UTF-8.") from exc
+
+
+def sent_path(scope: Mapping[str, Any]) -> str:
+    """The path of a request as it was sent, so that an encoded slash stays one. scope: of ASGI."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return quote_from_bytes(raw, safe=_PATH_SAFE)
 
 
 def with_parameters(path: str, query: bytes | str, changes: Mapping[str, str | None]) -> str:
