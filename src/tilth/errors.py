@@ -1,17 +1,17 @@
 """Every error Tilth raises on purpose, in one tree.
 
-    TilthError
-    ├── SetupError          a mistake in the developer's code or configuration: found before serving
-    ├── ProblemError        a request that cannot be answered: one RFC 9457 problem each
-    │   ├── BadRequest          400  malformed: unknown parameter, bad value, bad cursor
-    │   ├── Unauthenticated     401  no or bad credentials
-    │   ├── Forbidden           403  may see but not do
-    │   ├── NotFound            404  absent or hidden, indistinguishable
-    │   ├── NotAcceptable       406  no representation the client accepts
-    │   ├── PayloadTooLarge     413
-    │   ├── TooManyRequests     429
-    │   └── Unavailable         503  database down, busy or too slow: try again
-    └── CommandError        an expected failure of a command line call: one sentence, no traceback
+TilthError
+├── SetupError          a mistake in the developer's code or configuration: found before serving
+├── ProblemError        a request that cannot be answered: one RFC 9457 problem each
+│   ├── BadRequest          400  malformed: unknown parameter, bad value, bad cursor
+│   ├── Unauthenticated     401  no or bad credentials
+│   ├── Forbidden           403  may see but not do
+│   ├── NotFound            404  absent or hidden, indistinguishable
+│   ├── NotAcceptable       406  no representation the client accepts
+│   ├── PayloadTooLarge     413
+│   ├── TooManyRequests     429
+│   └── Unavailable         503  database down, busy or too slow: try again
+└── CommandError        an expected failure of a command line call: one sentence, no traceback
 """
 
 from collections.abc import Mapping, Sequence
