@@ -42,7 +42,9 @@ async def compare(arguments: argparse.Namespace) -> Report:
         stack.push_async_callback(app.freeze().store.database.close)
         most = sys.maxsize if arguments.full else ROWS_TO_THE_END
         tables = tables_of(app)
-        bench = Bench(opened(arguments.url), tables, Asking(client, report), most)
+        database = opened(arguments.url)
+        stack.callback(database.close)
+        bench = Bench(database, tables, Asking(client, report), most)
         for table in tables.values():
             await _told(bench, table, report)
     return report

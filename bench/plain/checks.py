@@ -18,7 +18,7 @@ from plain.values import in_url
 SMALL_PAGE, BIG_PAGE = 7, 200
 SMALL_PAGES = 60
 ITEMS = 20
-COLUMNS = 40
+WIDE, OF_WIDE = 60, 5
 PARENTS = 100
 SUBCOLLECTIONS = 4
 RELATED_ROWS = 10_000
@@ -117,10 +117,11 @@ async def check_sorting(bench: Bench, table: Table, total: int) -> None:
 
 
 def _columns(bench: Bench, table: Table) -> tuple[Field, ...]:
-    """All, or the first 40 of a very wide table."""
-    if len(table.fields) > COLUMNS:
-        bench.asking.report.skip(f"columns of {table.resource} after the first {COLUMNS}")
-    return table.fields[:COLUMNS]
+    """All but those of a very wide table: each is sorted and filtered by in a dozen ways."""
+    if len(table.fields) <= WIDE:
+        return table.fields
+    bench.asking.report.skip(f"columns of {table.resource} after the first {OF_WIDE}")
+    return table.fields[:OF_WIDE]
 
 
 async def check_filters(bench: Bench, table: Table, total: int) -> None:

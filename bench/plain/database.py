@@ -35,6 +35,8 @@ class Database(Protocol):
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
+    def close(self) -> None: ...
+
     def shown(self, column: str, kind: str) -> str:
         """SQL of a column's value as `normal` takes it."""
 
@@ -60,6 +62,9 @@ class Sqlite:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        self._connection.close()
 
     def shown(self, column: str, kind: str) -> str:
         return column
@@ -96,6 +101,9 @@ class Postgresql:
         if values:
             sql = sql.replace("%", "%%").replace(self.place, "%s")
         return self._connection.execute(sql, values or None).fetchall()
+
+    def close(self) -> None:
+        self._connection.close()
 
     def shown(self, column: str, kind: str) -> str:
         return (
