@@ -135,6 +135,9 @@ class PostgresDatabase:
             max_cacheable_statement_size=0,
             server_settings=None if settings.pooler else self._session,
         )
+        for name in ("date", "timestamp", "timestamptz"):
+            # asyncpg takes Python's first and last date, such as 9999-12-31, for infinities.
+            await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str)
         return connection
 
     def _explained(self, exc: Exception, sql: str) -> TilthError | None:

@@ -32,6 +32,15 @@ class Connection(Protocol):
 
     async def execute(self, query: str, /) -> str: ...
 
+    async def set_type_codec(
+        self,
+        typename: str,
+        *,
+        schema: str,
+        encoder: Callable[[Any], str],
+        decoder: Callable[[str], Any],
+    ) -> None: ...
+
     async def close(self, *, timeout: float | None = None) -> None: ...
 
     def terminate(self) -> None: ...
