@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, cast, false, or_, tuple_
+from sqlalchemy.sql.operators import desc_op, nulls_first_op, nulls_last_op
 from sqlalchemy.types import Enum, NullType, TypeEngine
 
 from tilth.kernel.plan.shape import SortKey, Window
@@ -33,19 +34,31 @@ def read_backwards(keys: Sequence[Key]) -> list[Key]:
 
 
 def key_of(sort: SortKey, value: Sql, binds: Binds) -> Key:
-    """PostgreSQL orders its enums as declared; SQLite, which has none, as text: so do both."""
-    if binds.dialect.name == "postgresql" and isinstance(value.type, Enum):
-        value = cast(value, Text)
+    value = sortable(value, binds.dialect.name)
     bound = bind_type(sort.access.fields[sort.field].kind, value.type)
     return Key(value, bound, sort.descending, sort.nullable)
 
 
+def sortable(value: Sql, dialect_name: str) -> Sql:
+    """PostgreSQL orders its enums as declared; SQLite, which has none, as text: so do both."""
+    is_enum = dialect_name == "postgresql" and isinstance(value.type, Enum)
+    return cast(value, Text) if is_enum else value
+
+
 def ordered(key: Key, dialect_name: str) -> Sql:
-    """PostgreSQL's own order has NULL largest; saying so again would keep it from some indexes."""
     ordering = key.value.desc() if key.descending else key.value.asc()
-    if not key.nullable or dialect_name == "postgresql":
-        return ordering
-    return ordering.nulls_first() if key.descending else ordering.nulls_last()
+    return nulls_largest(ordering, dialect_name) if key.nullable else ordering
+
+
+def nulls_largest(term: Sql, dialect_name: str) -> Sql:
+    """A term of ORDER BY, unless it says itself where NULL goes.
+
+    PostgreSQL's own order has NULL largest; saying so again would keep it from some indexes.
+    """
+    modifier = getattr(term, "modifier", None)
+    if dialect_name == "postgresql" or modifier in (nulls_first_op, nulls_last_op):
+        return term
+    return term.nulls_first() if modifier is desc_op else term.nulls_last()
 
 
 def beyond(keys: Sequence[Key], window: Window, binds: Binds) -> Sql:
