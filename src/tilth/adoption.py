@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from os import environ
+from pathlib import PurePath
 
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from tilth.errors import CommandError
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import public, signed_in
 from tilth.kernel.schema.adopt import exposures_from
+from tilth.kernel.schema.exposure import Exposure
+from tilth.kernel.store.engine import database_url
 from tilth.kernel.store.reflect import reflect_database
 from tilth.kernel.store.sync import explain_connection_error, sync_engine
 from tilth.runtime.web.actor import bearer_reader
@@ -33,8 +36,26 @@ def adopt(
     schema to reflect; None takes the first of the search path.
     Raises CommandError when the database cannot be read, SetupError when the URL is not one.
     """
+    notes, exposures = _found_in(url, schema)
     settings = settings or load_settings(environ)
-    own_url = replace(settings, store=replace(settings.store, database=None))
+    app = Tilth(
+        url,
+        settings=replace(settings, store=replace(settings.store, database=None)),
+        readers=[bearer_reader({token: OWNER})] if token else [],
+        schemes={"bearer": {"type": "http", "scheme": "bearer"}} if token else {},
+        read_only=True,
+        title=PurePath(database_url(url).database or "database").stem,
+    )
+    for exposure in exposures:
+        app.declare(exposure, Policy(read=signed_in if token else public))
+    app.notes = notes
+    return app
+
+
+def _found_in(url: str, schema: str | None) -> tuple[tuple[str, ...], tuple[Exposure, ...]]:
+    where = database_url(url)
+    if where.drivername == "sqlite" and where.database in (None, "", ":memory:"):
+        raise CommandError("The URL names no database file.", "Write sqlite:///path/to/file.db.")
     engine = sync_engine(url, read_only=True)
     try:
         reflected = reflect_database(engine, schema)
@@ -43,17 +64,7 @@ def adopt(
     finally:
         engine.dispose()
     adopted = exposures_from(reflected.metadata, engine.dialect.name)
-    readers = [bearer_reader({token: OWNER})] if token else []
-    app = Tilth(
-        url,
-        settings=own_url,
-        readers=readers,
-        schemes={"bearer": {"type": "http", "scheme": "bearer"}} if token else {},
-        read_only=True,
-        title=make_url(url).database or "Tilth",
-    )
-    policy = Policy(read=signed_in if token else public)
-    for exposure in adopted.exposures:
-        app.declare(exposure, policy)
-    app.notes = (*reflected.notes, *adopted.notes)
-    return app
+    if not adopted.exposures:
+        place = f"schema {schema!r}" if schema else "database"
+        raise CommandError(f"There are no tables in the {place}.", "Check the database URL.")
+    return (*reflected.notes, *adopted.notes), adopted.exposures

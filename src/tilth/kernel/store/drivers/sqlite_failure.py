@@ -68,7 +68,7 @@ UNRECOVERED = Failure(
 MISSING_FILE = Failure(
     "database_unavailable",
     "The database file does not exist.",
-    "`tilth dev` creates it; check the path if it should be there.",
+    "Check the path; `tilth dev` creates the database of an application.",
 )
 MISSING_FOLDER = Failure(
     "database_unavailable",
