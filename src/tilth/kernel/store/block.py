@@ -35,7 +35,7 @@ from tilth.kernel.store.binds import Binds
 from tilth.kernel.store.carrier import carrier
 from tilth.kernel.store.decode import EXPANDED_ROWS, RowDecoder
 from tilth.kernel.store.order import nulls_largest, sortable
-from tilth.kernel.store.source import Source, joined, remote_find, replaced, value_of
+from tilth.kernel.store.source import Joined, Source, joined, replaced, value_of
 
 Sql = ColumnElement[Any]
 
@@ -174,7 +174,7 @@ def list_of(
         page.selected()
         .select_from(*there.rows[1:])
         .where(there.on)
-        .order_by(*_order(branch.relation, there.source, binds.dialect.name))
+        .order_by(*_order(branch.relation, there, binds.dialect.name))
         .limit(EXPANDED_ROWS + 1 if branch.relation.many else 1)
         .correlate(parent)
         .subquery()
@@ -186,19 +186,18 @@ def list_of(
     return array, replace(decoder, pieced=wide)
 
 
-def _order(relation: Relation, source: Source, dialect_name: str) -> Iterator[Sql]:
+def _order(relation: Relation, there: Joined, dialect_name: str) -> Iterator[Sql]:
     """The relation's own order, then the key, so that an answer repeats itself."""
-    find = remote_find(relation, source)
 
-    def find_sortable(column: ColumnClause[Any]) -> Sql | None:
-        found = find(column)
+    def find(column: ColumnClause[Any]) -> Sql | None:
+        found = there.find(column)
         return None if found is None else sortable(found, dialect_name)
 
     for term in relation.order:
-        yield nulls_largest(replaced(term, find_sortable), dialect_name)
-    resource = source.access.resource
+        yield nulls_largest(replaced(term, find), dialect_name)
+    resource = there.source.access.resource
     for name in resource.key:
-        yield replaced(resource.fields[name].expression, source.find)
+        yield replaced(resource.fields[name].expression, there.source.find)
 
 
 def _aggregated(carriers: Sequence[Sql], rows: Subquery, dialect_name: str) -> Sql:

@@ -122,11 +122,13 @@ class Joined:
     """The target of a relation beside its parent.
 
     on: how target, parent and link table meet. link: the alias of the link table, if there is one.
+    find: finds the columns of the relation's placeholders.
     """
 
     source: Source
     on: Sql
     link: FromClause | None
+    find: Find
 
     @property
     def rows(self) -> tuple[FromClause, ...]:
@@ -138,25 +140,19 @@ def joined(relation: Relation, access: Access, parent: Find, binds: Binds) -> Jo
     source = source_of(access, binds)
     secondary = relation.join.secondary
     link = secondary.element.alias() if secondary is not None else None
+    tables = {mark: table for table, mark in relation.join.remote.items()}
 
     def find(column: ColumnClause[Any]) -> Sql | None:
         if link is not None and column.table is secondary:
             return link.c[column.key]
-        here = remote_find(relation, source)(column)
-        return parent(column) if here is None else here
-
-    return Joined(source, replaced(relation.join.on, find), link)
-
-
-def remote_find(relation: Relation, source: Source) -> Find:
-    """Finds columns of the relation's placeholders in the target's source."""
-    tables = {mark: table for table, mark in relation.join.remote.items()}
-
-    def find(column: ColumnClause[Any]) -> Sql | None:
         table = tables.get(column.table) if column.table is not None else None  # type: ignore[call-overload]
         return source.columns.get((table, column.key)) if table is not None else None
 
-    return find
+    def find_anywhere(column: ColumnClause[Any]) -> Sql | None:
+        here = find(column)
+        return parent(column) if here is None else here
+
+    return Joined(source, replaced(relation.join.on, find_anywhere), link, find)
 
 
 def replaced(expression: Sql, find: Find) -> Sql:
