@@ -61,7 +61,7 @@ def serve_order(
     """Raises CommandError or SetupError when there is nothing that can be served."""
     app, notes = _application(order)
     backend = checked(app)
-    news = News("development", create_tables(backend), notes=notes)
+    news = News(app.settings.environment, create_tables(backend), notes=notes)
     if announced is not None and announced.is_set():
         made = f" Tables created: {', '.join(news.made)}." if news.made else ""
         say(f"Ready again.{made}")

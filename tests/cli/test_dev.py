@@ -1,0 +1,146 @@
+"""`tilth dev`: tables are made, files are watched, and what is broken is told until it is mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+Run = Callable[..., Any]
+Start = Callable[..., Any]
+
+PATIENCE_SECONDS = 120
+PAGE = """
+
+class Page(Base):
+    __tablename__ = "page"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+def resources(base: str) -> list[str]:
+    """Waits while the worker starts again: the supervisor keeps the socket open."""
+    answer = httpx.get(f"{base}/api", timeout=PATIENCE_SECONDS)
+    return [each["name"] for each in answer.raise_for_status().json()["resources"]]
+
+
+def test_missing_tables_are_created_and_told(
+    database_url: str, heroes_folder: Path, start: Start
+) -> None:
+    arguments = ("dev", "app.py", "--no-reload")
+    with start(*arguments, cwd=heroes_folder, TILTH_DATABASE=database_url) as server:
+        answer = httpx.get(f"{server.base}/api/heroes", timeout=PATIENCE_SECONDS)
+
+    assert answer.json()["items"] == []
+    assert "Tables   created: secret, team, hero" in server.told
+    assert "development" in server.told
+
+
+def test_file_with_models_only_is_served_and_searched(models_folder: Path, start: Start) -> None:
+    with start("dev", "models.py", cwd=models_folder) as server:
+        told = server.told + server.lines_until("models and no application")
+        answer = httpx.get(f"{server.base}/api/books?q=x", timeout=PATIENCE_SECONDS)
+
+    assert answer.status_code == 200
+    assert "anyone on this machine can read everything" in told
+
+
+def test_changed_file_is_served_anew(models_folder: Path, start: Start) -> None:
+    file = models_folder / "models.py"
+    with start("dev", "models.py", cwd=models_folder) as server:
+        before = resources(server.base)
+        file.write_text(file.read_text() + PAGE)
+        told = server.lines_until("Ready again.")
+        after = resources(server.base)
+
+    assert (before, after) == (["books"], ["books", "pages"])
+    assert "models.py changed: starting again." in told
+    assert "Tables created: page." in told
+
+
+def test_broken_file_is_told_until_it_is_mended(models_folder: Path, start: Start) -> None:
+    file = models_folder / "models.py"
+    whole = file.read_text()
+    with start("dev", "models.py", cwd=models_folder) as server:
+        file.write_text(whole + "\nbroken\n")
+        told = server.lines_until("Waiting for a change.")
+        broken = httpx.get(f"{server.base}/api/books", timeout=PATIENCE_SECONDS)
+        file.write_text(whole)
+        server.lines_until("Ready again.")
+        mended = resources(server.base)
+
+    reason = "models.py:13: NameError: name 'broken' is not defined"
+    assert reason in told
+    assert broken.status_code == 503
+    assert reason in broken.json()["detail"]
+    assert mended == ["books"]
+
+
+def test_supervisor_takes_its_worker_along(models_folder: Path, start: Start) -> None:
+    with start("dev", "models.py", cwd=models_folder) as server:
+        resources(server.base)
+        server.process.terminate()
+        code = server.process.wait(PATIENCE_SECONDS)
+
+        with pytest.raises(httpx.ConnectError):
+            resources(server.base)
+
+    assert code == 0
+
+
+def test_worker_does_not_outlive_its_supervisor(models_folder: Path, start: Start) -> None:
+    with start("dev", "models.py", cwd=models_folder) as server:
+        resources(server.base)
+        server.process.kill()
+        # Both hold the other end of this pipe; it ends when the last of them does.
+        rest = server.process.stdout.read()
+
+    assert rest == ""
+
+
+def test_addresses_are_one_document_for_programs(models_folder: Path, start: Start) -> None:
+    with start("dev", "models.py", "--json", cwd=models_folder) as server:
+        server.process.terminate()
+        out, _ = server.process.communicate()
+
+    document = json.loads(out)
+    assert document["docs"] == f"{server.base}/docs"
+    assert document["created_tables"] == ["book"]
+    assert document["token"] is None
+
+
+REFUSALS = [
+    ("models.py --no-reload --host 0.0.0.0", 1, "it is served on this machine only."),
+    ("models.py:app --no-reload", 1, "models.py has nothing called app."),
+    ("model.py", 1, "Did you mean models.py?"),
+    ("sqlite:///x.db", 1, "Serve it with: tilth serve DATABASE_URL"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), REFUSALS, ids=[r[0] for r in REFUSALS])
+def test_what_cannot_be_served_is_refused(
+    arguments: str, code: int, said: str, models_folder: Path, run: Run
+) -> None:
+    ended = run("dev", *arguments.split(), "--port", "0", cwd=models_folder)
+
+    assert (ended.code, ended.out) == (code, "")
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_mistakes_are_told_before_serving(
+    tmp_path: Path, run: Run, write: Callable[..., Path], models_folder: Path
+) -> None:
+    source = (models_folder / "models.py").read_text()
+    exposing = 'from tilth import Tilth\n\napp = Tilth("sqlite:///x.db")\napp.expose(Book)\n'
+    write(tmp_path, {"app.py": source + exposing})
+
+    ended = run("dev", "--no-reload", "--json", cwd=tmp_path)
+
+    assert ended.code == 1
+    assert [finding["code"] for finding in ended.document["findings"]] == ["policy.missing"]
+    assert not (tmp_path / "x.db").exists()
