@@ -27,8 +27,8 @@ async def exported(
         plan = replace(plan, limit=CHUNK)
     while True:
         page = await store.read(plan, actor)
-        if not page.found:
-            raise not_found(plan.shape.root.access)
+        if plan.shape.owner is not None and not page.found:
+            raise not_found(plan.shape.owner.access)
         yield page.rows
         if not (all_rows and page.more):
             return
