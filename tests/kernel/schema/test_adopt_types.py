@@ -9,14 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
 from tilth.kernel.schema.adoption.moments import Spelling, spelled
-from tilth.kernel.schema.adoption.storage import Sample, declared_type, fitting_type
-
-
-def sampled(*values: Any) -> Sample:
-    sample = Sample()
-    for value in values:
-        sample.add(value.encode() if isinstance(value, str) else "" if value == b"" else value)
-    return sample
+from tilth.kernel.schema.adoption.storage import declared_type, fitting_type, sample_of
 
 
 @pytest.mark.parametrize(
@@ -55,7 +48,7 @@ def test_declarations_are_understood_as_sqlite_does(declaration: str, type_: str
         ("VARCHAR(3)", ("longer",), "Text()"),
         ("TEXT", ("1", "2"), "Text()"),
         ("BLOB", ("text",), "Text()"),
-        ("BLOB", (b"",), "LargeBinary()"),
+        ("BLOB", (b"", "text"), "LargeBinary()"),
         ("", (1, 2), "BigInteger()"),
         ("", (), "NullType()"),
         ("BIT", (0, 1), "BigInteger()"),
@@ -75,7 +68,7 @@ def test_declarations_are_understood_as_sqlite_does(declaration: str, type_: str
     ],
 )
 def test_type_fits_what_is_stored(declaration: str, values: tuple[Any, ...], type_: str) -> None:
-    assert repr(fitting_type(declared_type(declaration), sampled(*values))) == type_
+    assert repr(fitting_type(declared_type(declaration), sample_of(values))) == type_
 
 
 @pytest.mark.parametrize(
@@ -88,7 +81,7 @@ def test_type_fits_what_is_stored(declaration: str, values: tuple[Any, ...], typ
     ],
 )
 def test_moments_are_compared_as_they_are_spelled(text: str, moment: datetime) -> None:
-    type_ = fitting_type(declared_type("DATETIME"), sampled(text))
+    type_ = fitting_type(declared_type("DATETIME"), sample_of([text]))
     bind = type_.dialect_impl(sqlite.dialect()).bind_processor(sqlite.dialect())
 
     assert bind is not None

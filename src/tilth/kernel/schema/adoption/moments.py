@@ -1,8 +1,8 @@
 """Texts that SQLite columns hold for dates and times → the column type that compares with them."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -51,6 +51,10 @@ class SpelledMoment(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+# A date alone is how the usual spelling may leave out midnight.
+_DAY = Spelling(" ", seconds=True, digits=-1, zone="")
+
+
 def spelled(moment: datetime, spelling: Spelling) -> str:
     """The moment as it is stored. What the spelling has no room for follows its end, so that the
     text still sorts between its neighbours: 10:00:00.5 among whole seconds is "10:00:00Z5".
@@ -66,57 +70,57 @@ def spelled(moment: datetime, spelling: Spelling) -> str:
     return kept + spelling.zone + rest.rstrip("0")
 
 
-def moment_type(texts: Sequence[str], *, declared: TypeEngine[Any]) -> TypeEngine[Any]:
+def moment_type(texts: Collection[str], *, declared: TypeEngine[Any]) -> TypeEngine[Any]:
     """Date, DateTime or Time when every text is one in a spelling that sorts by time; else Text."""
-    if all(map(_is_clock, texts)):
-        return Time() if isinstance(declared, Time) else Text()
-    shapes = {_SHAPE.fullmatch(text) for text in texts}
-    if isinstance(declared, Time) or None in shapes or not all(map(_is_moment, texts)):
+    if isinstance(declared, Time):
+        return Time() if all(map(_is_clock, texts)) else Text()
+    found = set(map(_spelling, texts))
+    if None in found or not all(map(_is_moment, texts)):
         return Text()
-    if not any(shape["between"] for shape in shapes if shape):
+    if found == {_DAY}:
         return Date()
-    spelling = _common_spelling([_spelling(shape) for shape in shapes if shape])
+    spelling = _common_spelling({spelling for spelling in found if spelling})
     if spelling is None:
         return Text()
     return DateTime() if _is_usual(spelling) else SpelledMoment(spelling)
 
 
 def _is_clock(text: str) -> bool:
-    try:
-        return bool(_CLOCK.fullmatch(text)) and time.fromisoformat(text) is not None
-    except ValueError:
-        return False
+    return bool(_CLOCK.fullmatch(text)) and _is_read(time.fromisoformat, text)
 
 
 def _is_moment(text: str) -> bool:
+    return _is_read(datetime.fromisoformat, text)
+
+
+def _is_read(read: Callable[[str], object], text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        read(text)
     except ValueError:
         return False
     return True
 
 
-def _spelling(shape: re.Match[str]) -> Spelling:
-    if shape["between"] is None:
-        return Spelling(" ", seconds=True, digits=0, zone="")
-    digits = len(shape["fraction"] or "")
-    return Spelling(shape["between"], shape["seconds"] is not None, digits, shape["zone"] or "")
+def _spelling(text: str) -> Spelling | None:
+    found = _SHAPE.fullmatch(text)
+    if found is None:
+        return None
+    between, seconds, fraction, zone = found.groups()
+    if between is None:
+        return _DAY
+    return Spelling(between, seconds is not None, len(fraction or ""), zone or "")
 
 
-def _common_spelling(each: Iterable[Spelling]) -> Spelling | None:
+def _common_spelling(found: set[Spelling]) -> Spelling | None:
     """The one spelling of all, or one that only leaves out fractions of zero."""
-    found = set(each)
     longest = max(found, key=lambda spelling: spelling.digits)
-    whole = Spelling(longest.between, longest.seconds, 0, longest.zone)
     if longest.digits > _MICROSECOND_DIGITS or longest.zone not in _UTC:
         return None
-    if len(found) == 1:
-        return longest
-    trimmed = Spelling(longest.between, longest.seconds, longest.digits, "", trimmed=True)
-    if found == {longest, whole} and not longest.zone:
-        return trimmed
     # The store compares the usual spelling with fractions of any length.
-    return trimmed if all(map(_is_usual, found)) else None
+    if len(found) == 1 or all(map(_is_usual, found)):
+        return longest
+    trimmed = replace(longest, trimmed=True)
+    return trimmed if found == {longest, replace(longest, digits=0)} and not longest.zone else None
 
 
 def _is_usual(spelling: Spelling) -> bool:

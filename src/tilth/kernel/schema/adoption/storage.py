@@ -3,11 +3,12 @@
 SQLite keeps any value in any column; only values that were seen can tell how to read it.
 """
 
+import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -26,6 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.types import NullType, TypeEngine
 
 from tilth.kernel.schema.adoption.moments import moment_type
+
+Value = TypeVar("Value", int, float, str)
 
 _DECLARED = re.compile(r"\s*([^(]*?)\s*(?:\(([^)]*)\).*)?", re.DOTALL)
 _MOMENTS = frozenset(
@@ -47,26 +50,14 @@ _NAMED: Mapping[str, Callable[[], TypeEngine[Any]]] = {
 SAMPLED_CHARACTERS = 300
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """Values seen in one column; texts cut at SAMPLED_CHARACTERS, blobs only counted."""
+    """The different values seen in one column; texts cut at SAMPLED_CHARACTERS."""
 
-    integers: list[int] = field(default_factory=list)
-    reals: list[float] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    blobs: int = 0
-
-    def add(self, value: float | bytes | str | None) -> None:
-        """bytes: the bytes of a text. str: any text stands for a blob."""
-        match value:
-            case int():
-                self.integers.append(value)
-            case float():
-                self.reals.append(value)
-            case bytes():
-                self.texts.append(value.decode(errors="replace"))
-            case str():
-                self.blobs += 1
+    integers: frozenset[int] = frozenset()
+    reals: frozenset[float] = frozenset()
+    texts: frozenset[str] = frozenset()
+    blobs: bool = False
 
     @property
     def only_texts(self) -> bool:
@@ -75,6 +66,35 @@ class Sample:
     @property
     def only_numbers(self) -> bool:
         return not (self.texts or self.blobs)
+
+
+def sample_of(values: Sequence[float | str | bytes | None]) -> Sample:
+    # By type before by value: to a set, 1 and 1.0 are one.
+    types = set(map(type, values)) - {type(None)}
+    return Sample(
+        _of_type(int, values, types),
+        _of_type(float, values, types),
+        _of_type(str, values, types),
+        bytes in types,
+    )
+
+
+def _of_type(
+    type_: type[Value], values: Sequence[Any], types: Collection[type]
+) -> frozenset[Value]:
+    if types == {type_}:
+        return frozenset(values) - {None}
+    return frozenset(v for v in values if type(v) is type_) if type_ in types else frozenset()
+
+
+def may_be_long(declared: TypeEngine[Any]) -> bool:
+    """Values of such a column may be too large to be read whole for a look at them."""
+    match declared:
+        case String():
+            return declared.length is None or declared.length > SAMPLED_CHARACTERS
+        case LargeBinary() | NullType() | JSON():
+            return True
+    return False
 
 
 def declared_type(declaration: str) -> TypeEngine[Any]:
@@ -139,19 +159,24 @@ def _by_storage(sample: Sample) -> TypeEngine[Any]:
 
 def _all_truths(sample: Sample) -> bool:
     others = sample.reals or sample.texts or sample.blobs
-    return not others and set(sample.integers) <= {0, 1}
+    return not others and sample.integers <= {0, 1}
 
 
 def _fitting_decimal(declared: Numeric[Any], sample: Sample) -> Numeric[Any]:
     """SQLite does not round to the declared digits, so more of them may be there."""
-    # As the store reads them: a float has 15 digits that were meant.
-    values = [Decimal(f"{value:.15g}") for value in sample.reals]
     if declared.precision is None and declared.scale is None:
         return declared
-    if not all(value.is_finite() for value in values):
-        return Numeric()
-    most = max((-int(value.as_tuple().exponent) for value in values), default=0)
+    most = max(map(_decimal_digits, sample.reals), default=0)
     return declared if most <= (declared.scale or 0) else Numeric()
+
+
+def _decimal_digits(value: float) -> float:
+    """After the point; infinitely many when it is not finite."""
+    # As the store reads it: a float has 15 digits that were meant.
+    text = f"{value:.15g}"
+    if text.lstrip("-").replace(".", "", 1).isdigit():
+        return len(text.partition(".")[2])
+    return max(-int(Decimal(text).as_tuple().exponent), 0) if math.isfinite(value) else math.inf
 
 
 def _fitting_text(declared: String, sample: Sample) -> TypeEngine[Any]:

@@ -1,18 +1,16 @@
 """A SQLite table → samples of what its columns hold, and whether its key identifies every row."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    LargeBinary,
     Select,
     TableClause,
     case,
-    cast,
     column,
     func,
     literal_column,
@@ -23,9 +21,14 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, TypeEngine
 
-from tilth.kernel.schema.adoption.storage import SAMPLED_CHARACTERS, Sample
+from tilth.kernel.schema.adoption.storage import (
+    SAMPLED_CHARACTERS,
+    Sample,
+    may_be_long,
+    sample_of,
+)
 
 ROWS_AT_EACH_END = 500
 SECONDS_PER_TABLE = 0.5
@@ -39,23 +42,24 @@ class Unreadable(Exception):
 
 
 def samples_of(
-    connection: Connection, name: str, columns: Sequence[str], order: Sequence[str] | None
+    connection: Connection,
+    name: str,
+    columns: Mapping[str, TypeEngine[Any]],
+    order: Sequence[str] | None,
 ) -> dict[str, Sample]:
     """The first and last 500 rows in that order, or any 1,000 without one; {} when it takes long.
 
-    order: names of columns; "rowid" also names SQLite's own. Raises Unreadable.
+    columns: name → declared type. order: names of columns; "rowid" also names SQLite's own.
+    Raises Unreadable.
     """
-    samples = {each: Sample() for each in columns}
     try:
-        with _time_limit(connection):
-            for row in connection.execute(_sampled(name, columns, order)):
-                for each, value in zip(columns, row, strict=True):
-                    samples[each].add(value)
+        with _time_limit(connection), _any_text(connection):
+            rows = connection.execute(_sampled(name, columns, order)).all()
     except OperationalError as exc:
         if _was_interrupted(exc):
             return {}
         raise Unreadable(str(exc.orig)) from exc
-    return samples
+    return dict(zip(columns, map(sample_of, zip(*rows, strict=True)), strict=False))
 
 
 def has_null_in_key(connection: Connection, name: str, key: Sequence[str]) -> bool:
@@ -71,8 +75,10 @@ def has_null_in_key(connection: Connection, name: str, key: Sequence[str]) -> bo
         raise Unreadable(str(exc.orig)) from exc
 
 
-def _sampled(name: str, columns: Sequence[str], order: Sequence[str] | None) -> Select[Any]:
-    source = _table(name, columns)
+def _sampled(
+    name: str, columns: Mapping[str, TypeEngine[Any]], order: Sequence[str] | None
+) -> Select[Any]:
+    source = _table(name, list(columns))
     rows = select(source)
     if order is None:
         both_ends = rows.limit(2 * ROWS_AT_EACH_END).subquery()
@@ -81,7 +87,12 @@ def _sampled(name: str, columns: Sequence[str], order: Sequence[str] | None) -> 
         first = _part(rows, [key.asc() for key in keys])
         last = _part(rows, [key.desc() for key in keys])
         both_ends = union_all(first, last).subquery()
-    return select(*(_stored(each) for each in both_ends.columns))
+    return select(
+        *(
+            _cut(each) if may_be_long(type_) else each
+            for each, type_ in zip(both_ends.columns, columns.values(), strict=True)
+        )
+    )
 
 
 def _part(rows: Select[Any], order: Sequence[ColumnElement[Any]]) -> Select[Any]:
@@ -92,16 +103,28 @@ def _table(name: str, columns: Sequence[str]) -> TableClause:
     return table(name, *(column(each) for each in columns))
 
 
-def _stored(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """As Sample.add takes it. A text as bytes, since SQLite does not see to it that it is UTF-8."""
+def _cut(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The beginning of a text, an empty blob for a blob, anything else as it is."""
     kind = func.typeof(value)
-    text = cast(func.substr(value, 1, literal_column(str(SAMPLED_CHARACTERS + 1))), LargeBinary)
+    beginning = func.substr(value, 1, literal_column(str(SAMPLED_CHARACTERS + 1)))
     chosen = case(
-        (kind == literal_column("'text'"), text),
-        (kind == literal_column("'blob'"), literal_column("'blob'")),
+        (kind == literal_column("'text'"), beginning),
+        (kind == literal_column("'blob'"), literal_column("x''")),
         else_=value,
     )
     return type_coerce(chosen, NullType())
+
+
+@contextmanager
+def _any_text(connection: Connection) -> Iterator[None]:
+    """SQLite does not see to it that texts are UTF-8."""
+    sqlite: Any = connection.connection.driver_connection
+    usual = sqlite.text_factory
+    sqlite.text_factory = lambda raw: raw.decode(errors="replace")
+    try:
+        yield
+    finally:
+        sqlite.text_factory = usual
 
 
 @contextmanager

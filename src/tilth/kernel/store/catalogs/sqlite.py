@@ -82,7 +82,8 @@ def _table(connection: Connection, listed: _Listed) -> tuple[FoundTable | None, 
         return None, [f"{listed.kind} {name!r} is left out: it has no columns."]
     declared_key = tuple(row.name for row in sorted(named, key=lambda row: row.pk) if row.pk)
     order = _order(listed, declared_key)
-    samples = samples_of(connection, name, [row.name for row in named], order)
+    declared = {row.name: _declared(row) for row in named}
+    samples = samples_of(connection, name, declared, order)
     key = _usable_key(connection, listed, named, declared_key)
     if key != declared_key:
         notes.append(f"{name!r} has NULL in its primary key: rows are listed but not addressed.")
@@ -109,8 +110,7 @@ def _order(listed: _Listed, key: Names) -> Sequence[str] | None:
 def _column(
     row: Row[Any], sample: Sample, listed: _Listed, key: Names
 ) -> tuple[Column[Any], str | None]:
-    declaration = _GENERATED.sub("", row.type)
-    declared = declared_type(declaration)
+    declared = _declared(row)
     fitting = fitting_type(declared, sample)
     computed = [Computed("", persisted=None)] if row.hidden in _GENERATED_KINDS else []
     default = default_of(row.dflt_value) if row.dflt_value is not None and not computed else None
@@ -123,7 +123,11 @@ def _column(
         autoincrement=_is_rowid(row, listed, key),
         info={"tilth_kind": "datetime"} if isinstance(fitting, SpelledMoment) else None,
     )
-    return made, _misfit(listed.name, row.name, declaration, declared, fitting)
+    return made, _misfit(listed.name, row, declared, fitting)
+
+
+def _declared(row: Row[Any]) -> TypeEngine[Any]:
+    return declared_type(_GENERATED.sub("", row.type))
 
 
 def _is_rowid(row: Row[Any], listed: _Listed, key: Names) -> bool:
@@ -141,13 +145,13 @@ def _usable_key(
 
 
 def _misfit(
-    table: str, name: str, declaration: str, declared: TypeEngine[Any], fitting: TypeEngine[Any]
+    table: str, row: Row[Any], declared: TypeEngine[Any], fitting: TypeEngine[Any]
 ) -> str | None:
     """Told when the values are of another kind than the declared type."""
     expected, found = kind_of(declared, "sqlite"), kind_of(fitting, "sqlite")
     if expected is None or found is None or expected.name == found.name:
         return None
-    return f"{table}.{name} is declared {declaration} and holds other values: it is {found.name}."
+    return f"{table}.{row.name} is declared {row.type} and holds other values: it is {found.name}."
 
 
 def _uniques(connection: Connection, table: str) -> Iterator[Names]:
