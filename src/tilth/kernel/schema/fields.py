@@ -38,7 +38,12 @@ def fields_of(
             fields[plain_name(prop.key)] = _column_field(mapper, prop, expression, kind)
         else:
             fields[plain_name(prop.key)] = Field(
-                plain_name(prop.key), expression, kind, nullable=True, computed=True, description=prop.doc
+                plain_name(prop.key),
+                expression,
+                kind,
+                nullable=True,
+                computed=True,
+                description=prop.doc,
             )
     return fields, findings
 
