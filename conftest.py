@@ -19,7 +19,12 @@ from pwd import getpwnam
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
+
+# A busy machine is no bug: no test may depend on how long an example takes.
+settings.register_profile("tilth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tilth")
 
 # Durability costs time and a test database has none to lose. The time zone is deliberately an odd
 # one: nothing may depend on the server's.
