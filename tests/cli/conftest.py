@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
@@ -163,6 +164,7 @@ def start() -> Start:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         # So that a server that says nothing fails the test instead of holding it up for ever.
         watchdog = Timer(PATIENCE_SECONDS, process.kill)
@@ -173,9 +175,13 @@ def start() -> Start:
             assert found is not None, told
             yield Server(found[1], told, process)
         finally:
-            process.terminate()
-            process.communicate()
             watchdog.cancel()
+            process.terminate()
+            process.wait(PATIENCE_SECONDS)
+            with suppress(ProcessLookupError):
+                # A worker that was left behind, which only a failed test does.
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
     return start
 
