@@ -1,0 +1,109 @@
+"""Mistakes in policies are found before serving, all of them, each with what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from tilth.kernel.policy.checks import policy_findings
+from tilth.kernel.policy.policy import Policy
+from tilth.kernel.policy.rules import me, owner, public, role
+from tilth.kernel.schema.exposure import Exposure
+from tilth.kernel.schema.mapper import schema_from
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Team(Base):
+    __tablename__ = "team"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lead: Mapped[str]
+    heroes: Mapped[list[Hero]] = relationship(back_populates="team")
+
+
+class Hero(Base):
+    __tablename__ = "hero"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    owner_id: Mapped[str]
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"))
+    team: Mapped[Team] = relationship(back_populates="heroes")
+
+
+SCHEMA, _ = schema_from([Exposure(Team), Exposure(Hero)], "sqlite")
+
+
+def found(policy: Policy | None) -> list[tuple[str, str]]:
+    findings = list(policy_findings(SCHEMA["heroes"], policy, "app.py:7"))
+    assert all(finding.where == "app.py:7" and finding.remedy for finding in findings)
+    return [(finding.code, finding.subject) for finding in findings]
+
+
+def not_a_rule(value: Any) -> Any:
+    return value
+
+
+MISTAKES: list[tuple[Policy | None, list[tuple[str, str]]]] = [
+    (None, [("policy.missing", "Hero")]),
+    (Policy(hidden=("nmae",)), [("policy.unknown_field", "Hero.nmae")]),
+    (Policy(read_only=("x",)), [("policy.unknown_field", "Hero.x")]),
+    (Policy(write_once=("x",)), [("policy.unknown_field", "Hero.x")]),
+    (Policy(preset={"x": me.id}), [("policy.unknown_field", "Hero.x")]),
+    (Policy(fields={"x": public}), [("policy.unknown_field", "Hero.x")]),
+    (Policy(hidden=("team",)), [("policy.unknown_field", "Hero.team")]),
+    (Policy(read=owner("owner")), [("policy.unknown_field", "Hero.owner")]),
+    (Policy(read=role("a") | ~owner("owner")), [("policy.unknown_field", "Hero.owner")]),
+    (Policy(hidden=("id",)), [("policy.hidden_key", "Hero.id")]),
+    (Policy(fields={"id": role("a")}), [("policy.hidden_key", "Hero.id")]),
+    (Policy(read=not_a_rule(True)), [("policy.not_a_rule", "Hero.read")]),
+    (Policy(read=not_a_rule("public")), [("policy.not_a_rule", "Hero.read")]),
+    (Policy(update=not_a_rule(lambda row: True)), [("policy.not_a_rule", "Hero.update")]),
+    (Policy(fields={"name": not_a_rule(1)}), [("policy.not_a_rule", "Hero.fields['name']")]),
+    (Policy(read=Team.lead == me.id), [("policy.stray_table", "Hero.read")]),
+    (
+        Policy(read=(Team.lead == me.id) & (Hero.team_id == Team.id)),
+        [("policy.stray_table", "Hero.read")],
+    ),
+    (Policy(fields={"name": Team.lead == "x"}), [("policy.stray_table", "Hero.fields['name']")]),
+    (
+        Policy(read=owner("x"), hidden=("y", "id"), delete=not_a_rule(0)),
+        [
+            ("policy.unknown_field", "Hero.y"),
+            ("policy.hidden_key", "Hero.id"),
+            ("policy.unknown_field", "Hero.x"),
+            ("policy.not_a_rule", "Hero.delete"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("policy", "mistakes"), MISTAKES)
+def test_mistakes(policy: Policy | None, mistakes: list[tuple[str, str]]) -> None:
+    assert found(policy) == mistakes
+
+
+FINE = [
+    Policy(),
+    Policy(read=public, write=role("admin")),
+    Policy(read=owner("owner_id") | (Hero.name == "x") | Hero.name.in_(me.roles)),
+    Policy(read=Hero.team.has(Team.lead == me.id)),
+    Policy(read=Hero.team_id.in_(select(Team.id).where(Team.lead == me.id))),
+    Policy(read=public, hidden=("name",), fields={"owner_id": owner("owner_id")}),
+    Policy(create=public, preset={"owner_id": me.id}, read_only=("owner_id",)),
+]
+
+
+@pytest.mark.parametrize("policy", FINE)
+def test_policy_without_mistakes(policy: Policy) -> None:
+    assert found(policy) == []
+
+
+def test_close_name_is_suggested() -> None:
+    [finding] = policy_findings(SCHEMA["heroes"], Policy(hidden=("nmae",)))
+
+    assert finding.remedy == "Did you mean 'name'?"
