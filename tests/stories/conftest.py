@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
 
 import httpx
 import pytest
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, insert
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
@@ -33,13 +34,24 @@ def module_url(
 
 @pytest.fixture(scope="session")
 def fill() -> Callable[..., None]:
-    """fill(url, metadata, objects): makes the tables that are missing, and rows through the ORM."""
+    """fill(url, metadata, objects, rows={model: dictionaries}): makes the tables that are missing
+    and adds to them, objects one by one, rows all at once.
+    """
 
-    def fill(url: str, metadata: MetaData, objects: Iterable[object] = ()) -> None:
+    def fill(
+        url: str,
+        metadata: MetaData,
+        objects: Iterable[object] = (),
+        *,
+        rows: Mapping[type, Sequence[Mapping[str, object]]] = MappingProxyType({}),
+    ) -> None:
         engine = sync_engine(url)
         create_missing_tables(engine, [metadata])
         with Session(engine) as session:
             session.add_all(objects)
+            session.flush()
+            for model, values in rows.items():
+                session.execute(insert(model), values)
             session.commit()
         engine.dispose()
 

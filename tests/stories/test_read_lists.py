@@ -287,7 +287,8 @@ def test_close_name_is_suggested(ask: Ask, query: str) -> None:
 
 
 def test_default_limit_is_50_and_the_most_200(database_url: str, fill: Any, serve: Any) -> None:
-    fill(database_url, Base.metadata, [Power(id=n, name=str(n)) for n in range(250)])
+    powers = [{"id": n, "name": "x"} for n in range(250)]
+    fill(database_url, Base.metadata, rows={Power: powers})
     app = Tilth(database_url)
     app.expose(Power, Policy(read=public))
     ask = serve(app)
@@ -299,8 +300,8 @@ def test_default_limit_is_50_and_the_most_200(database_url: str, fill: Any, serv
 def test_estimated_count_is_near_the_truth_of_many_rows(
     database_url: str, fill: Any, serve: Any
 ) -> None:
-    fill(database_url, Base.metadata)
-    fill(database_url, Base.metadata, [Power(id=n, name="x") for n in range(10_050)])
+    powers = [{"id": n, "name": "x"} for n in range(10_050)]
+    fill(database_url, Base.metadata, rows={Power: powers})
     app = Tilth(database_url)
     app.expose(Power, Policy(read=public))
 

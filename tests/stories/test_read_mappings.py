@@ -336,3 +336,55 @@ def test_answer(ask: Ask, path: str) -> None:
     body = answer.json()
     found = body.get("items", body) if answer.status_code == 200 else answer.status_code
     assert found == ANSWERS[path], answer.text
+
+
+# More columns than a function of either database takes arguments.
+
+
+class WideBase(DeclarativeBase):
+    pass
+
+
+COLUMNS = [f"column_{number}" for number in range(250)]
+
+Wide = type(
+    "Wide",
+    (WideBase,),
+    {
+        "__tablename__": "wide",
+        "id": Column(Integer, primary_key=True),
+        "parent_id": Column(ForeignKey("wide.id")),
+        **{name: Column(Integer) for name in COLUMNS},
+        "children": relationship("Wide", order_by="Wide.id"),
+    },
+)
+
+
+def test_row_of_many_columns_is_answered_and_expanded(
+    database_url: str, fill: Any, serve: Any
+) -> None:
+    values = {name: number for number, name in enumerate(COLUMNS)}
+    child = Wide(id=2, **values)
+    fill(database_url, WideBase.metadata, [Wide(id=1, children=[child], **values)])
+    app = Tilth(database_url)
+    app.expose(Wide, Policy(read=public))
+
+    row = serve(app)("/api/wides/1?expand=children").json()
+
+    row_of_child = {"id": 2, "parent_id": 1, **values}
+    assert row == {"id": 1, "parent_id": None, **values, "children": [row_of_child]}
+
+
+def test_too_many_rows_to_expand_are_refused_with_a_way_out(
+    database_url: str, fill: Any, serve: Any
+) -> None:
+    team = [{"id": n, "kind": "person", "name": "x", "boss_id": 1} for n in range(2, 10_003)]
+    fill(database_url, Base.metadata, [Person(id=1, name="Ada")], rows={Person: team})
+    app = Tilth(database_url)
+    app.expose(Person, Policy(read=public))
+    ask = serve(app)
+
+    refused = ask("/api/people/1?expand=team")
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "?expand")
+    assert len(ask("/api/people/1/team?limit=200").json()["items"]) == 200
