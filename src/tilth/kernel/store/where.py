@@ -8,9 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
+    REAL,
     ColumnElement,
     Select,
     and_,
+    cast,
     exists,
     false,
     func,
@@ -22,6 +24,7 @@ from sqlalchemy import (
 
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
 from tilth.kernel.store.binds import Binds, bind_type
+from tilth.kernel.store.carrier import is_short_float
 from tilth.kernel.store.instants import compared_as_text, is_standard_text
 from tilth.kernel.store.source import Source, joined, value_of
 
@@ -59,15 +62,19 @@ def _test(test: Test, source: Source, binds: Binds) -> Sql:
     if is_standard_text(value.type, binds.dialect):
         return compared_as_text(test, value, binds)
     type_ = bind_type(test.access.fields[test.field].kind, value.type)
-    return _compared(test, value, [binds.slot(slot, type_) for slot in test.slots], binds)
+    given: list[Sql] = [binds.slot(slot, type_) for slot in test.slots]
+    if binds.dialect.name == "postgresql" and is_short_float(value.type):
+        # Compared as 8 bytes, a stored 1.1 would not be the 1.1 that was answered.
+        given = [cast(each, REAL) for each in given]
+    return _compared(test, value, given, binds)
 
 
-def _compared(test: Test, value: Sql, given: list[Any], binds: Binds) -> Sql:
+def _compared(test: Test, value: Sql, given: list[Sql], binds: Binds) -> Sql:
     match test.lookup:
         case "in":
             return value.in_(given) if given else false()
         case "range":
-            return value.between(*given)
+            return value.between(given[0], given[1])
         case lookup if lookup in _OPERATORS:
             compared: Sql = _OPERATORS[lookup](value, given[0])
             return compared
