@@ -331,7 +331,7 @@ async def check_exports(bench: Bench, table: Table, total: int) -> None:
     order = sql.by_key(bench.database, table) or _any_order(bench, table)
     most = total if is_whole else BIG_PAGE
     expected = sql.rows(bench.database, table, order=order, most=most)
-    address = address_of(table.resource, **query)
+    address = with_query(address_of(table.resource), query)
     lines = await _exported(bench, address, "application/x-ndjson")
     items = [json.loads(line) for line in lines.split("\n") if line]
     bench.check(address, "rows of NDJSON", [item_row(item, table) for item in items], expected)
