@@ -16,7 +16,7 @@ cells = st.none() | st.text() | st.text(alphabet='",\r\n ', max_size=3)
 
 @given(st.data(), names)
 def test_csv_readers_see_what_was_written(data: st.DataObject, header: list[str]) -> None:
-    row = st.fixed_dictionaries({name: cells for name in header})
+    row = st.fixed_dictionaries(dict.fromkeys(header, cells))
     chunks: list[Rows] = data.draw(st.lists(st.lists(row, max_size=3), max_size=3))
 
     written = asyncio.run(_written(chunks, header)).decode()
