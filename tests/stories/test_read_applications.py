@@ -177,9 +177,17 @@ def test_bytes_that_should_have_been_encoded_are_no_accident(
         sent.append(message)
 
     scope = {
-        **{"type": "http", "method": "GET", "path": path, "scheme": "http", "root_path": ""},
-        **{"raw_path": path.encode(), "query_string": query.encode(), "http_version": "1.1"},
-        **{"headers": [], "server": ("test", 80), "client": ("test", 1)},
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "scheme": "http",
+        "root_path": "",
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "http_version": "1.1",
+        "headers": [],
+        "server": ("test", 80),
+        "client": ("test", 1),
     }
     asyncio.run(app(scope, receive, send))
 
