@@ -21,6 +21,7 @@ from tilth.kernel.policy.rulebook import Rulebook, chapter_from
 from tilth.kernel.policy.rules import me, public, signed_in
 from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.schema.mapper import schema_from
+from tilth.kernel.schema.types import ExactDecimal
 
 Document = dict[str, Any]
 
@@ -57,6 +58,8 @@ class Hero(Base):
     age: Mapped[int | None]
     rank: Mapped[str] = mapped_column(Enum("low", "high", name="rank"))
     reward: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+    fee: Mapped[Decimal] = mapped_column(ExactDecimal(5, 2))
+    share: Mapped[Decimal] = mapped_column(ExactDecimal(2, 2))
     born: Mapped[date]
     notes: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     secret: Mapped[str]
@@ -179,6 +182,8 @@ def test_a_row_has_the_readable_fields_and_relations(full: Document) -> None:
         "age": {"type": ["integer", "null"], "format": "int64"},
         "rank": {"type": "string", "enum": ["low", "high"]},
         "reward": {"type": "string", "pattern": "^-?[0-9]+[.][0-9]{2}$"},
+        "fee": {"type": "string", "pattern": "^-?[0-9]+[.][0-9]{2}$"},
+        "share": {"type": "string", "pattern": "^-?[0-9]+[.][0-9]{2}$"},
         "born": {"type": "string", "format": "date"},
         "notes": {},
         "owner_id": {"type": "string"},
@@ -244,6 +249,13 @@ def test_fields_are_parameters_unless_the_name_is_taken(document: Document) -> N
         ("rank__in", "low,high", True),
         ("rank__in", "lower", False),
         ("rank__lt", "low", False),
+        ("reward__gt", "1234567.123", True),
+        ("fee__gt", "-123.45", True),
+        ("fee__gt", ".5", True),
+        ("fee__gt", "1234", False),
+        ("fee__in", "1,2.345", False),
+        ("share__range", "0,+0.25", True),
+        ("share__exact", "1.25", False),
         ("born__in", "2024-02-29,0400-02-29,1999-12-31", True),
         ("born__in", "2023-02-29", False),
         ("born__in", "1900-02-29", False),
@@ -379,9 +391,27 @@ def test_the_developers_routes_stay_as_they_are(document_for: MakeDocument) -> N
     merged = document_for(written=written)
 
     assert merged["info"] == {"title": "Mine", "version": "9"}
-    assert merged["paths"]["/stats"] == written["paths"]["/stats"]
     assert merged["paths"]["/api/teams"]["get"] == written["paths"]["/api/teams"]["get"]
-    assert written["components"]["schemas"].items() <= merged["components"]["schemas"].items()
+    assert merged["components"]["schemas"]["Hero"] == written["components"]["schemas"]["Hero"]
+
+
+def test_the_developers_routes_refuse_with_problems(document_for: MakeDocument) -> None:
+    merged = document_for(written=written_by_the_developer())
+
+    refusal = merged["paths"]["/stats"]["get"]["responses"]["422"]
+    schema = {"$ref": "#/components/schemas/Problem"}
+    assert refusal["content"] == {"application/problem+json": {"schema": schema}}
+    assert "ValidationError" not in str(merged)
+
+
+def test_a_refusal_that_the_developer_describes_stays(document_for: MakeDocument) -> None:
+    written = written_by_the_developer()
+    described = {"description": "No.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    written["paths"]["/stats"]["get"]["responses"]["422"] = described
+
+    merged = document_for(written=written)
+
+    assert merged["paths"]["/stats"]["get"]["responses"]["422"] == described
 
 
 def test_generated_names_give_way_to_the_developers(document_for: MakeDocument) -> None:

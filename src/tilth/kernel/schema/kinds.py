@@ -43,6 +43,7 @@ class Kind:
         uuid with or without dashes · enum the stored text · json JSON text ·
         array JSON text of an array of item texts · opaque text.
     item: the kind of an array's items.
+    digits: how many a decimal in a URL may have before and after the point; None for any number.
     """
 
     name: KindName
@@ -53,6 +54,7 @@ class Kind:
     decode: Callable[[Carrier], Json]
     sortable: bool = True
     item: "Kind | None" = None
+    digits: tuple[int, int] | None = None
 
 
 _STRING = {"type": "string"}
@@ -135,7 +137,8 @@ def _numeric_kind(type_: types.Numeric[Any]) -> Kind:
 def _exact_kind(type_: ExactDecimal, dialect_name: str) -> Kind:
     plain = decimal_kind(type_.scale)
     stored = type_.decode_stored if dialect_name == "sqlite" else plain.decode
-    return replace(plain, parse=type_.parse, decode=stored)
+    digits = (type_.precision - type_.scale, type_.scale)
+    return replace(plain, parse=type_.parse, decode=stored, digits=digits)
 
 
 def _enum_kind(type_: types.Enum) -> Kind | None:

@@ -21,6 +21,7 @@ from tilth.features.api.service.openapi.responses import Responses, answer, shar
 from tilth.features.api.service.openapi.rows import list_schema, row_schema
 from tilth.features.api.service.openapi.values import value_schema
 from tilth.features.api.service.openapi.view import View, is_addressable
+from tilth.features.api.service.openapi.written import with_problems
 from tilth.kernel.policy.access import Access
 from tilth.kernel.schema.resource import Schema
 
@@ -49,7 +50,7 @@ def openapi_document(
     """Every generated route as the caller may use it, beside the routes that are already written.
 
     access: resource name → what the caller may read; what may not be read is left out.
-    written: FastAPI's document of the other routes, which stays as it is.
+    written: FastAPI's document of the other routes, which stays as it is but for its 422.
     security_schemes: how callers sign in, by name. anonymous: what nobody in particular may read;
         None when everyone may read everything.
     """
@@ -71,7 +72,8 @@ def openapi_document(
     if schemes:
         parts["securitySchemes"] = schemes
     info = {"title": title, "version": version}
-    return {"openapi": "3.1.0", "info": info, **_merged(written, paths, parts, _tags(described))}
+    own = with_problems(written, responses.problem)
+    return {"openapi": "3.1.0", "info": info, **_merged(own, paths, parts, _tags(described))}
 
 
 def _described(

@@ -8,6 +8,7 @@ from tilth.features.api.service.openapi.components import Components, Part, Refe
 from tilth.features.api.service.openapi.lookups import is_plain, listed_hops, lookups_parameter
 from tilth.features.api.service.openapi.values import value_schema
 from tilth.features.api.service.openapi.view import View
+from tilth.kernel.plan import cursor, grammar
 from tilth.kernel.plan.order import SORT_KEYS
 from tilth.kernel.plan.read import DEFAULT_LIMIT, MOST_OFFSET, MOST_ROWS
 from tilth.kernel.plan.tree import EXPAND_PATHS
@@ -139,7 +140,12 @@ _SHARED: Sequence[Part] = (
         "name": "filter",
         "in": "query",
         "description": _FILTER,
-        "schema": {"type": "string", "format": "tilth-filter"},
+        "schema": {
+            "type": "string",
+            "format": "tilth-filter",
+            "minLength": 1,
+            "maxLength": grammar.MOST_CHARACTERS,
+        },
     },
     {
         "name": "limit",
@@ -158,7 +164,12 @@ _SHARED: Sequence[Part] = (
         "name": "cursor",
         "in": "query",
         "description": "Where a page begins: found in `next` and `prev`, never made by hand.",
-        "schema": {"type": "string", "format": "tilth-cursor"},
+        "schema": {
+            "type": "string",
+            "format": "tilth-cursor",
+            "pattern": "^[A-Za-z0-9_-]+$",
+            "maxLength": cursor.MOST_CHARACTERS,
+        },
     },
     {
         "name": "count",

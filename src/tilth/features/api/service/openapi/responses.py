@@ -75,9 +75,11 @@ _PROBLEM = {
 class Responses:
     """References by status. with_body: how a GET is refused; bare: how a HEAD or OPTIONS is.
 
-    headers: references to the headers of an answer. found, allowed: what HEAD and OPTIONS answer.
+    problem: the schema of every refusal with a body. headers: references to the headers of an
+    answer. found, allowed: what HEAD and OPTIONS answer.
     """
 
+    problem: Reference
     headers: Mapping[str, Reference]
     not_modified: Reference
     found: Reference
@@ -106,6 +108,7 @@ def shared_responses(components: Components, *, credentials: bool) -> Responses:
         return add(f"{error.__name__}{suffix}", f"{error.title}.", names, content)
 
     return Responses(
+        problem,
         {name: headers[name] for name in _OF_AN_ANSWER},
         add("NotModified", "What If-None-Match names is still current.", _OF_AN_ANSWER, {}),
         add("Found", "The headers a GET would answer with.", _OF_AN_ANSWER, {}),

@@ -52,6 +52,8 @@ _WHOLE: Mapping[str, Value] = {
 
 def value_schema(kind: Kind) -> Value:
     """One value, as in `?age=18`."""
+    if kind.digits is not None:
+        return {"type": "string", "pattern": f"^{_decimal_text(*kind.digits)}$"}
     return _WHOLE.get(kind.name, kind.json_schema)
 
 
@@ -80,10 +82,19 @@ def _range_schema(kind: Kind) -> Value:
 
 
 def _one_of_list(kind: Kind) -> str:
+    if kind.digits is not None:
+        return _decimal_text(*kind.digits)
     if kind.name in _TEXTS:
         return _TEXTS[kind.name]
     texts = map(_text_of, kind.json_schema.get("enum", ()))
     return f"(?:{'|'.join(escaped(join_values([text])) for text in texts)})"
+
+
+def _decimal_text(before: int, after: int) -> str:
+    """Digits on at least one side of the point; a single 0 where there is no room for any."""
+    whole = f"[0-9]{{1,{before}}}" if before else "0"
+    fraction = rf"|\.[0-9]{{1,{after}}}" if after else ""
+    return rf"[-+]?(?:{whole}(?:\.[0-9]{{0,{after}}})?{fraction})"
 
 
 def _text_of(value: str | float) -> str:
