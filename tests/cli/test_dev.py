@@ -151,7 +151,7 @@ def test_mistakes_are_told_before_serving(
     exposing = 'from tilth import Tilth\n\napp = Tilth("sqlite:///x.db")\napp.expose(Book)\n'
     write(tmp_path, {"app.py": source + exposing})
 
-    ended = run("dev", "--no-reload", "--json", cwd=tmp_path)
+    ended = run("dev", "--no-reload", "--json", "--port", "0", cwd=tmp_path)
 
     assert ended.code == 1
     assert [finding["code"] for finding in ended.document["findings"]] == ["policy.missing"]
