@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Interval, String, Time, false, not_, or_
+from sqlalchemy import ColumnElement, DateTime, String, Time, false, not_, or_
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -25,7 +25,7 @@ _EPOCH = datetime(1970, 1, 1)
 
 def is_standard_text(type_: TypeEngine[Any], dialect: Dialect) -> bool:
     """A date with time, a time or an interval that SQLite holds in SQLAlchemy's own spelling."""
-    if dialect.name != "sqlite" or isinstance(type_, Interval):
+    if dialect.name != "sqlite":
         return False
     impl = type_.impl_instance if isinstance(type_, TypeDecorator) else type_
     has_own_spelling = "_storage_format" in vars(impl)
