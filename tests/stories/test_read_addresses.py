@@ -176,6 +176,12 @@ def test_known_method_that_is_not_here_is_405_with_allow(ask: Ask, path: str, me
     assert answer.json()["code"] == "method_not_allowed"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/nothing/7"])
+def test_what_is_not_here_is_404_whatever_the_method(ask: Ask, path: str, method: str) -> None:
+    assert ask(path, method=method).status_code == 404
+
+
 def test_unknown_method_is_501(ask: Ask) -> None:
     assert ask("/api/ledgers", method="BREW").status_code == 501
 

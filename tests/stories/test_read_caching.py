@@ -88,7 +88,7 @@ def test_answer_that_did_not_change_keeps_a_strong_tag(ask: Ask, path: str) -> N
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("path", [WORKER, LIST])
+@pytest.mark.parametrize("path", ["/api", WORKER, LIST])
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
 def test_client_that_has_it_is_told_so(ask: Ask, path: str, method: str, form: str) -> None:
     etag = tag(ask(path))

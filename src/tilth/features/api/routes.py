@@ -14,9 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from tilth.errors import NotFound
 from tilth.feature import Backend
-from tilth.features.api.service import media
-from tilth.features.api.service.answers import row_answer, rows_answer
+from tilth.features.api.service.answers import VARY, row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
+from tilth.features.api.service.conditional import CACHING, conditional
+from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.intents import intent_from
 from tilth.features.api.service.links import collection_path, parse_key, sent_path
 from tilth.kernel.plan.intent import Intent
@@ -63,10 +64,10 @@ async def answer(request: Request, backend: Backend) -> Response:
     segments = _segments(request.scope)
     if segments and segments[-1] == "":
         return _redirected(request)
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
-        raise HTTPException(405, headers={"allow": ALLOWED})
     sight = Sight(backend.schema, backend.rulebook, await actor_of(request, backend.readers))
     intent = _intent(request, sight, segments) if segments else None
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        raise HTTPException(405, headers={"allow": ALLOWED})
     if request.method == "OPTIONS":
         return Response(status_code=204, headers={"allow": ALLOWED})
     base = request.scope.get("root_path", "") + PREFIX
@@ -91,8 +92,10 @@ def _index(request: Request, sight: Sight, base: str) -> Response:
     """What there is, as far as this caller may read it."""
     names = [name for name in sight.schema if sight.access(name).rows != "none"]
     listed = [{"name": name, "href": collection_path(base, name)} for name in names]
-    headers = {"cache-control": "private, no-cache", "vary": "Accept, Authorization"}
-    return Response(orjson.dumps({"resources": listed}), media_type=media.JSON, headers=headers)
+    body = orjson.dumps({"resources": listed})
+    return conditional(
+        request, body, strong(body_tag(body)), {"cache-control": CACHING, "vary": VARY}
+    )
 
 
 def _redirected(request: Request) -> Response:

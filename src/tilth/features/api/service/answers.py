@@ -10,7 +10,8 @@ from starlette.responses import Response, StreamingResponse
 
 from tilth.features.api.service import media
 from tilth.features.api.service.ask import Ask
-from tilth.features.api.service.etags import body_tag, is_known, row_tag, strong
+from tilth.features.api.service.conditional import CACHING, conditional
+from tilth.features.api.service.etags import body_tag, row_tag, strong
 from tilth.features.api.service.exports import exported
 from tilth.features.api.service.links import collection_path, link_header, with_parameters
 from tilth.features.api.service.negotiate import negotiate
@@ -89,14 +90,11 @@ def _address(ask: Ask, **place: str) -> str:
 
 
 def _answered(ask: Ask, body: bytes, etag: str, links: list[tuple[str, str]]) -> Response:
-    headers = {**_headers(ask), "etag": etag, "link": _link(ask, links)}
-    if is_known(ask.request.headers.get("if-none-match"), etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=media.JSON, headers=headers)
+    return conditional(ask.request, body, etag, {**_headers(ask), "link": _link(ask, links)})
 
 
 def _headers(ask: Ask) -> dict[str, str]:
-    caching = ask.backend.caching.get(ask.intent.resource, "private, no-cache")
+    caching = ask.backend.caching.get(ask.intent.resource, CACHING)
     return {"cache-control": caching, "vary": VARY}
 
 

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tilth.feature import Backend
-from tilth.features.api.service.etags import body_tag, is_known, strong
+from tilth.features.api.service.conditional import CACHING, conditional
+from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.openapi.document import openapi_document
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.actor import ANONYMOUS, Actor
@@ -42,11 +43,8 @@ class Descriptions:
     async def answer(self, request: Request) -> Response:
         actor = await actor_of(request, self.backend.readers)
         body = self._body(actor)
-        etag = strong(body_tag(body))
-        headers = {"etag": etag, "cache-control": "private, no-cache", "vary": "Authorization"}
-        if is_known(request.headers.get("if-none-match"), etag):
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
+        headers = {"cache-control": CACHING, "vary": "Authorization"}
+        return conditional(request, body, strong(body_tag(body)), headers)
 
     def _body(self, actor: Actor) -> bytes:
         rulebook = self.backend.rulebook
