@@ -14,7 +14,7 @@ from tilth.app import Application
 from tilth.cli.talk import findings_text, stderr
 from tilth.errors import CommandError
 from tilth.feature import Backend
-from tilth.kernel.schema.resource import Schema
+from tilth.kernel.store.outbox import OWN
 from tilth.kernel.store.sync import (
     create_missing_tables,
     explain_connection_error,
@@ -37,7 +37,7 @@ def checked(app: Application) -> Backend:
 
 def create_tables(backend: Backend) -> list[str]:
     """Makes the tables that are not there yet and changes nothing else; answers their names."""
-    metadatas = dict.fromkeys(table.metadata for table in _tables(backend.schema))
+    metadatas = dict.fromkeys(table.metadata for table in _tables(backend))
     with _connecting(backend, read_only=False) as engine:
         return create_missing_tables(engine, metadatas)
 
@@ -45,7 +45,7 @@ def create_tables(backend: Backend) -> list[str]:
 def require_tables(backend: Backend, target: str) -> None:
     """Raises CommandError when the database is not there or lacks a table. Changes nothing."""
     with _connecting(backend, read_only=True) as engine:
-        missing = missing_tables(engine, _tables(backend.schema))
+        missing = missing_tables(engine, _tables(backend))
     if missing:
         label = backend.store.database.label
         raise CommandError(
@@ -73,10 +73,10 @@ def _connecting(backend: Backend, *, read_only: bool) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _tables(schema: Schema) -> list[Table]:
-    """Those that rows come from and those that link them."""
-    sources: list[FromClause] = []
-    for resource in schema.values():
+def _tables(backend: Backend) -> list[Table]:
+    """Those that rows come from, those that link them, and Tilth's own where anything is written."""
+    sources: list[FromClause] = list(OWN.sorted_tables) if backend.units is not None else []
+    for resource in backend.schema.values():
         sources += resource.tables
         links = (relation.join.secondary for relation in resource.relations.values())
         sources += [link.element for link in links if link is not None]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tilth.errors import BadRequest, Unavailable
+from tilth.errors import BadRequest, Invalid, Unavailable
 
 Code = Literal["database_unavailable", "database_busy", "query_timeout", "database_schema"]
 
@@ -28,6 +28,15 @@ def unfit_value() -> BadRequest:
     return BadRequest(
         "A value in the request does not fit the column it is compared with: "
         "it is too large, too long, or not of the column's type.",
+        code="value_out_of_range",
+    )
+
+
+def unfit_body() -> Invalid:
+    """The database's own word, for what no check before it has found."""
+    return Invalid(
+        "A value of the request does not fit its column: it is too large, too long, or not of the "
+        "column's type.",
         code="value_out_of_range",
     )
 
