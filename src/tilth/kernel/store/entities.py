@@ -69,12 +69,14 @@ def _set(entity: Any, values: Mapping[str, Any], pointer: str) -> Iterator[Fault
 
 def flush(session: Session, plan: WritePlan, entity: Any) -> None:
     """Raises Conflict or Invalid, naming the fields."""
+    # A flush that fails takes the values of the entity along.
+    held = dict(entity.__dict__)
     try:
         session.flush()
     except Invalid as exc:
         raise _below(exc, plan.pointer) from exc
     except IntegrityError as exc:
-        raise _explained(session, plan, entity, exc) from exc
+        raise _explained(session, plan, held, exc) from exc
     except DBAPIError:
         raise
     except StatementError as exc:
@@ -87,11 +89,13 @@ def _below(exc: Invalid, pointer: str) -> Invalid:
     return invalid([Fault(pointer + each.pointer, each.code, each.detail) for each in exc.faults])
 
 
-def _explained(session: Session, plan: WritePlan, entity: Any, exc: IntegrityError) -> ProblemError:
+def _explained(
+    session: Session, plan: WritePlan, held: Mapping[str, Any], exc: IntegrityError
+) -> ProblemError:
     fields: list[str] | None = None
     if kind_of(exc) == FOREIGN_KEY and session.get_bind().dialect.name == "sqlite":
         session.rollback()
-        fields = broken_reference(session, entity, plan.rights.access)
+        fields = broken_reference(session, held, plan.rights.access)
     return violation(exc, plan.rights.access, plan.pointer, fields)
 
 
