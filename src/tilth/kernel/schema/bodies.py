@@ -28,6 +28,7 @@ _OFFSET = r"(?:[Zz]|[-+]\d\d:\d\d)"
 _CLOCK = rf"\d\d:\d\d:\d\d(?:\.\d+)?{_OFFSET}"
 _MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d[Tt]{_CLOCK}", re.ASCII)
 _OFFSET_TIME = re.compile(_CLOCK, re.ASCII)
+LONGEST_EXPONENT = 400
 LARGEST_SHORT_FLOAT = 3.4028234663852886e38
 MOST_DIMENSIONS = 6
 """Of a PostgreSQL array."""
@@ -81,24 +82,35 @@ def _float(field: Field, value: Json) -> float:
     exact = _number(value, "a number")
     if decimal_digits(field.expression.type) is not None:
         _fitted(field.expression.type, Decimal(exact))
-    number, short = float(exact), is_short_float(field.expression.type)
+    number, short = _as_float(exact), is_short_float(field.expression.type)
     if not math.isfinite(number) or (short and abs(number) > LARGEST_SHORT_FLOAT):
         raise ValueError(f"Expected a number that a {32 if short else 64}-bit float can hold.")
     # PostgreSQL refuses what is too small for four bytes; JSON calls it a number like any other.
     return 0.0 if short and struct.unpack("f", struct.pack("f", number)) == (0.0,) else number
 
 
+def _as_float(exact: int | Decimal) -> float:
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf
+
+
 def _number(value: Json, expected: str) -> int | Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError(f"Expected {expected}, not {_named(value)}.")
     number = Decimal(value) if isinstance(value, float) else value
-    if not isinstance(number, Decimal) or -400 < number.adjusted() < 400:
-        return number
-    # As small as no float and no column holds; the larger are refused as JSON (runtime/web/json),
-    # and here before int() or float(), whose time grows with the square of the length.
-    if number.adjusted() < 0 or not number:
-        return Decimal(0)
-    raise ValueError(f"Expected {expected} of at most 400 digits.")
+    if isinstance(number, Decimal) and number.adjusted() <= -LONGEST_EXPONENT:
+        return Decimal(0)  # As small as no float and no column holds.
+    # Before int() or float(), whose time grows with the square of the length.
+    is_long = (
+        number.adjusted() >= LONGEST_EXPONENT
+        if isinstance(number, Decimal)
+        else number.bit_length() > LONGEST_EXPONENT * 3
+    )
+    if is_long:
+        raise ValueError(f"Expected {expected} of at most {LONGEST_EXPONENT} digits.")
+    return number
 
 
 def _decimal(field: Field, value: Json) -> Decimal:
