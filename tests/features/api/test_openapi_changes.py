@@ -226,6 +226,16 @@ def test_rows_below_leave_out_what_follows_from_the_row_above(document_for: Get)
     assert "items" not in body(admin, "ShopPatch")["properties"]
 
 
+def test_a_body_to_start_from_is_one_that_is_taken(client: TestClient, document_for: Get) -> None:
+    admin = document_for(ADMIN)
+    [shop], [item] = (body(admin, name)["examples"] for name in ("ShopCreate", "ItemCreate"))
+
+    assert shop == {"name": "text", "city": "text"}
+    assert client.post("/api/shops", json=shop, headers=acting(ADMIN)).status_code == 201
+    assert client.post("/api/items", json=item, headers=acting(ADMIN)).status_code == 201
+    assert "examples" not in body(admin, "PersonCreate")
+
+
 def test_constraints_of_a_model_are_told(document_for: Get) -> None:
     properties = body(document_for(None), "PersonCreate")["properties"]
 

@@ -6,6 +6,7 @@ from typing import Any
 from tilth.features.api.service.openapi.components import Components, Part, Reference
 from tilth.features.api.service.openapi.inputs import input_schema
 from tilth.features.api.service.openapi.rows import nullable
+from tilth.features.api.service.openapi.samples import sample_of
 from tilth.features.api.service.openapi.view import View, is_addressable
 from tilth.kernel.plan.body import MOST_CHILDREN, MOST_LINKS, why_not_writable, writable
 from tilth.kernel.policy.access import Access, Rights
@@ -137,7 +138,20 @@ def _body(access: Access, properties: Properties, needed: Collection[str]) -> Pa
             required.append(name)
         else:
             rules += ({"not": {"required": [name, each]}} for each in relations)
-    return _object(properties, required, rules)
+    sample = _sample(access, properties, needed)
+    return {
+        **_object(properties, required, rules),
+        **({"examples": [sample]} if sample else {}),
+    }
+
+
+def _sample(
+    access: Access, properties: Properties, needed: Collection[str]
+) -> dict[str, Any] | None:
+    """Fields alone: relations say the same in other words, and which rows there are, who knows."""
+    chosen = {name for each in access.resource.relations.values() for name in each.local}
+    shown = [n for n in properties if n in access.fields and (n in needed or n not in chosen)]
+    return sample_of({name: properties[name] for name in shown}, needed)
 
 
 def _object(properties: Properties, required: list[str], rules: Sequence[Part] = ()) -> Part:
