@@ -27,6 +27,7 @@ from tilth.kernel.schema.resource import Schema
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.engine import open_database
 from tilth.kernel.store.run import Store
+from tilth.kit.heap import nothing_collected
 from tilth.runtime.web.actor import CredentialReader
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
@@ -122,7 +123,8 @@ class Application(FastAPI):
     def freeze(self) -> Backend:
         """Check everything, once. Raises SetupError with every finding."""
         if self._backend is None:
-            self._backend = self._frozen()
+            with nothing_collected():
+                self._backend = self._frozen()
         return self._backend
 
     def build_middleware_stack(self) -> ASGIApp:
