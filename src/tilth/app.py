@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from os import environ
@@ -18,12 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tilth.errors import Finding, SetupError
 from tilth.feature import Backend, Feature
 from tilth.kernel.plan.cursor import Signer
-from tilth.kernel.policy.checks import policy_findings
+from tilth.kernel.policy.checks import missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Rulebook, chapter_from
 from tilth.kernel.schema.exposure import Exposure
-from tilth.kernel.schema.mapper import schema_from
-from tilth.kernel.schema.resource import Schema
+from tilth.kernel.schema.mapper import Resolved, resolve
+from tilth.kernel.schema.resource import Resource, Schema
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.engine import open_database
 from tilth.kernel.store.run import Store
@@ -147,15 +147,26 @@ class Application(FastAPI):
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
-        exposures = [declared.exposure for declared in self._declared]
-        schema, findings = schema_from(exposures, database.dialect.name)
-        findings.extend(cors_findings(self.settings.web))
+        resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
+        findings = [*resolved.findings, *cors_findings(self.settings.web)]
+        findings.extend(self._policy_findings(resolved))
         of_model = {declared.exposure.model: declared for declared in self._declared}
-        by_name = {name: of_model[resource.model] for name, resource in schema.items()}
-        for name, declared in by_name.items():
-            where = declared.exposure.where
-            findings.extend(policy_findings(schema[name], declared.policy, where))
-        return schema, by_name, database, findings
+        by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
+        return resolved.schema, by_name, database, findings
+
+    def _policy_findings(self, resolved: Resolved) -> Iterator[Finding]:
+        """Also of resources with other mistakes, so that none is found only after the others."""
+        known: dict[type, tuple[Resource, Collection[str]]] = {
+            resource.model: (resource, ()) for resource in resolved.schema.values()
+        }
+        known |= {each.resource.model: (each.resource, each.faulty) for each in resolved.unfinished}
+        for declared in self._declared:
+            model, where = declared.exposure.model, declared.exposure.where
+            if declared.policy is None:
+                yield missing_policy(model, where)
+            elif model in known:
+                resource, faulty = known[model]
+                yield from policy_findings(resource, declared.policy, where, faulty=faulty)
 
     def _frozen(self) -> Backend:
         schema, declared, database, findings = self._resolved()
