@@ -14,9 +14,14 @@ from sqlalchemy import create_engine, text
 Run = Callable[..., Any]
 
 MISTAKEN = """\
+from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field, SQLModel
 
 from tilth import Policy, Tilth, public
+
+
+class Invented(UserDefinedType):
+    cache_ok = True
 
 
 class Hero(SQLModel, table=True):
@@ -34,10 +39,18 @@ class Power(SQLModel, table=True):
     name: str
 
 
+class Odd(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    place: str = Field(sa_type=Invented)
+
+
 app = Tilth("sqlite:///x.db")
 app.expose(Hero)
 app.expose(Team, Policy(read=public, hidden=("nmae",)))
-app.expose(Power, Policy(read=public), search=["title"])
+app.expose(Power, Policy(read=public, hidden=("nmae",)), search=["title"])
+app.expose(Odd, Policy(read=public, hidden=("place", "nmae")))
+app.expose(Invented)
 """
 
 
@@ -163,11 +176,17 @@ def test_every_mistake_is_told_at_once(
     assert sorted(line for line in ended.out.splitlines() if line.startswith("error")) == [
         "error[policy.missing]: Hero: is exposed without a policy, and what is not allowed is "
         "denied.",
+        "error[policy.missing]: Invented: is exposed without a policy, and what is not allowed is "
+        "denied.",
+        "error[policy.unknown_field]: Odd.nmae: is named in hidden= but is not a field of Odd.",
+        "error[policy.unknown_field]: Power.nmae: is named in hidden= but is not a field of Power.",
         "error[policy.unknown_field]: Team.nmae: is named in hidden= but is not a field of Team.",
+        "error[schema.not_mapped]: Invented: it is not a mapped class.",
         "error[schema.unknown_search_field]: Power.title: search names a field that does not exist.",
+        "error[schema.unknown_type]: Odd.place: the type Invented is not known.",
     ]
-    assert "  --> app.py:22\n  help: Say who may: expose(Hero, Policy(read=public))." in ended.out
-    assert ended.err == "3 errors, 0 warnings.\n"
+    assert "  --> app.py:33\n  help: Say who may: expose(Hero, Policy(read=public))." in ended.out
+    assert ended.err == "8 errors, 0 warnings.\n"
 
 
 def test_mistakes_are_one_document_for_programs(
@@ -184,7 +203,7 @@ def test_mistakes_are_one_document_for_programs(
         "reason": "is named in hidden= but is not a field of Team.",
         "remedy": "Did you mean 'name'?",
         "level": "error",
-        "where": "app.py:23",
+        "where": "app.py:34",
     } in ended.document["findings"]
 
 

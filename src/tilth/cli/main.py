@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,21 +34,35 @@ def command_line() -> typer.Typer:
     """Boxes and colours only where somebody sees them."""
     cli = typer.Typer(
         name="tilth",
-        no_args_is_help=True,
+        invoke_without_command=True,
+        suggest_commands=False,
         rich_markup_mode="rich" if sys.stderr.isatty() else None,
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
     for command in (dev, serve, show, check, openapi, models):
         cli.command()(command)
-    policies = typer.Typer(no_args_is_help=True, help="Ask what policies decide.")
+    policies = typer.Typer(invoke_without_command=True, suggest_commands=False)
+    policies.callback()(policy)
     policies.command()(explain)
     cli.add_typer(policies, name="policy")
     return cli
 
 
 def main() -> None:
-    command_line()(prog_name="tilth")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code. A mistake in the arguments is told as a failure of a command is."""
+    try:
+        code = command_line()(list(arguments), prog_name="tilth", standalone_mode=False)
+    except typer.TyperException as error:
+        from tilth.cli.talk import end_with
+        from tilth.cli.usage import usage_error
+
+        return end_with(usage_error(error), as_json="--json" in arguments)
+    return int(code or 0)
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -59,12 +74,26 @@ def _print_version(is_wanted: bool) -> None:
 
 
 def tilth(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and end."),
     ] = False,
 ) -> None:
     """Your models in, a whole backend out."""
+    _help_alone(context)
+
+
+def policy(context: typer.Context) -> None:
+    """Ask what policies decide."""
+    _help_alone(context)
+
+
+def _help_alone(context: typer.Context) -> None:
+    """Of a command that only has others below it."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
 
 
 def dev(

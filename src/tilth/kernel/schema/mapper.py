@@ -1,7 +1,7 @@
 """Mapped classes → the Schema, and everything that is wrong with them at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any
@@ -27,16 +27,40 @@ from tilth.kernel.schema.resource import Field, Relation, Resource, Schema
 from tilth.kernel.schema.tables import criterion_of, declared, key_of, links_of, tables_of
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A resource with an error: not served. faulty: its columns that did not become fields."""
+
+    resource: Resource
+    faulty: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """unfinished: those of which enough is known to check their policies."""
+
+    schema: Schema
+    unfinished: tuple[Unfinished, ...]
+    findings: list[Finding]
+
+
 def schema_from(exposures: Sequence[Exposure], dialect_name: str) -> tuple[Schema, list[Finding]]:
+    """What `resolve` says of resources that can be served."""
+    resolved = resolve(exposures, dialect_name)
+    return resolved.schema, resolved.findings
+
+
+def resolve(exposures: Sequence[Exposure], dialect_name: str) -> Resolved:
     """Every exposed model as a resource. dialect_name: "sqlite" or "postgresql".
 
     A mistake of the developer is never raised: all are answered as findings, and a resource with
-    an error is left out, with the relations that lead to it.
+    an error is left out of the schema, with the relations that lead to it.
     """
     mapped, findings = mapped_exposures(exposures)
     broken = configure(mapper for _, mapper in mapped)
     names = {mapper.class_: str(exposure.name) for exposure, mapper in mapped}
     resources: dict[str, Resource] = {}
+    unfinished: list[Unfinished] = []
     for exposure, mapper in mapped:
         fields, found = _fields(exposure, mapper, dialect_name)
         relations: dict[str, Relation] = {}
@@ -44,10 +68,19 @@ def schema_from(exposures: Sequence[Exposure], dialect_name: str) -> tuple[Schem
             relations, loose = relations_of(mapper, names)
             found += [*loose, *_relation_warnings(mapper, relations)]
         findings += [placed(finding, place_of(mapper.class_)) for finding in found]
-        if not broken and not any(finding.level == "error" for finding in found):
-            resource = _resource(exposure, mapper, fields, relations)
+        if not fields or broken:
+            continue
+        resource = _resource(exposure, mapper, fields, relations)
+        if any(finding.level == "error" for finding in found):
+            unfinished.append(Unfinished(resource, _columns_of(mapper) - fields.keys()))
+        else:
             resources[resource.name] = resource
-    return MappingProxyType(_without_loose_ends(resources)), [*findings, *broken]
+    schema = MappingProxyType(_without_loose_ends(resources))
+    return Resolved(schema, tuple(unfinished), [*findings, *broken])
+
+
+def _columns_of(mapper: Mapper[Any]) -> frozenset[str]:
+    return frozenset(prop.key for prop in declared(mapper, ColumnProperty))
 
 
 def _fields(
