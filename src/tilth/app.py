@@ -29,7 +29,7 @@ from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.checks import missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
-from tilth.kernel.schema.exposure import Exposure
+from tilth.kernel.schema.exposure import NO_UPKEEP, Exposure, Upkeep
 from tilth.kernel.schema.mapper import Resolved, resolve
 from tilth.kernel.schema.resource import Resource, Schema
 from tilth.kernel.store.drivers.driver import Database
@@ -108,6 +108,7 @@ class Application(FastAPI):
         search: Sequence[str] = (),
         cache: str | None = None,
         require_if_match: bool = False,
+        upkeep: Upkeep = NO_UPKEEP,
     ) -> None:
         """Make a model a resource. Mistakes are collected and told together when frozen.
 
@@ -115,10 +116,11 @@ class Application(FastAPI):
         derived from the class otherwise. search: text fields that `q=` looks into.
         cache: Cache-Control of its answers, "private, no-cache" unless given.
         require_if_match: PUT, PATCH and DELETE without If-Match are refused (428).
+        upkeep: columns the server keeps: timestamps, a version, soft deletion.
         """
         caller = sys._getframe(1)
         where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-        exposure = Exposure(model, name, tuple(search), where)
+        exposure = Exposure(model, name, tuple(search), where, upkeep=upkeep)
         self.declare(Declared(exposure, policy, cache, require_if_match))
 
     def declare(self, declared: Declared) -> None:

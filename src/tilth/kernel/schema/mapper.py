@@ -25,6 +25,7 @@ from tilth.kernel.schema.place import place_of, placed
 from tilth.kernel.schema.relations import relations_of
 from tilth.kernel.schema.resource import Field, Relation, Resource, Schema
 from tilth.kernel.schema.tables import criterion_of, declared, key_of, links_of, tables_of
+from tilth.kernel.schema.upkeep import kept_by_server, upkeep_findings, without_deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _fields(
     findings += search_findings(
         exposure, fields, [prop.key for prop in declared(mapper, ColumnProperty)]
     )
+    findings += upkeep_findings(title, exposure.upkeep, fields, exposure.where)
     findings += name_warnings(title, fields)
     if not exposure.reflected:
         findings += storage_findings(title, fields.values(), dialect_name)
@@ -113,16 +115,18 @@ def _resource(
     fields: Mapping[str, Field],
     relations: Mapping[str, Relation],
 ) -> Resource:
+    criterion = criterion_of(mapper)
     return Resource(
         name=str(exposure.name),
         title=mapper.class_.__name__,
         model=mapper.class_,
         tables=tables_of(mapper),
-        fields=MappingProxyType(fields),
+        fields=MappingProxyType(kept_by_server(fields, exposure.upkeep)),
         relations=relations,
         key=key_of(mapper),
         links=links_of(mapper),
-        criterion=criterion_of(mapper),
+        criterion=without_deleted(criterion, fields, exposure.upkeep),
+        upkeep=exposure.upkeep,
         search=exposure.search,
         description=_description(mapper),
     )

@@ -18,6 +18,7 @@ from tilth.kernel.policy.access import Rights
 from tilth.kernel.policy.fold import Folded
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.schema.resource import Relation
+from tilth.kernel.schema.upkeep import values_at_change, values_at_creation, values_at_deletion
 from tilth.kernel.store import entities, links
 from tilth.kernel.store.integrity import no_such_row
 from tilth.kernel.store.outbox import write_events
@@ -59,7 +60,9 @@ def _apply(scope: Scope, plan: WritePlan) -> Change:
 
 def _create(scope: Scope, plan: WritePlan) -> Change:
     owner = _owner_of(scope, plan)
-    entity = entities.new(plan)
+    resource = plan.resource
+    kept = values_at_creation(resource.fields, resource.upkeep, scope.now())
+    entity = entities.new(plan, {**plan.values, **kept})
     scope.session.add(entity)
     entities.flush(scope.session, plan, entity)
     key = tuple(class_mapper(type(entity)).primary_key_from_instance(entity))
@@ -106,6 +109,7 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     _check_match(plan, before)
     _check_masks(plan, before)
     if entities.assign(before.entity, plan.values):
+        _keep_up(scope, plan, before.entity)
         entities.flush(scope.session, plan, before.entity)
         after = _as_updated(scope, plan)
         _tell(scope, plan.rights, "updated", before, after)
@@ -116,6 +120,11 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
             _remove_others(scope, before, plan.key, each)
         _add_links(scope, before, plan.key, each, plan.pointer)
     return Change(plan, before, after)
+
+
+def _keep_up(scope: Scope, plan: WritePlan, entity: Any) -> None:
+    resource = plan.resource
+    entities.assign(entity, values_at_change(resource.fields, resource.upkeep, scope.now(), entity))
 
 
 def _as_updated(scope: Scope, plan: WritePlan) -> Record:
@@ -131,7 +140,14 @@ def _as_updated(scope: Scope, plan: WritePlan) -> Record:
 def _delete(scope: Scope, plan: WritePlan) -> Change:
     before = _found(scope, Row(plan.rights, plan.key), ("delete",), entity=True)
     _check_match(plan, before)
-    entities.delete(scope.session, before.entity)
+    gone = values_at_deletion(
+        plan.resource.fields, plan.resource.upkeep, scope.now(), before.entity
+    )
+    if gone:
+        entities.assign(before.entity, gone)
+        entities.flush(scope.session, plan, before.entity)
+    else:
+        entities.delete(scope.session, before.entity)
     _tell(scope, plan.rights, "deleted", before, None)
     return Change(plan, before, None)
 
