@@ -11,6 +11,7 @@ from tilth.kernel.policy.fold import leaves_replaced
 from tilth.kernel.policy.policy import Action, Policy
 from tilth.kernel.policy.rulebook import owners_bound
 from tilth.kernel.policy.rules import Owner
+from tilth.kernel.policy.source import slips_at
 from tilth.kernel.schema.resource import Resource
 from tilth.kit.text import suggest
 
@@ -30,6 +31,20 @@ def policy_findings(
         return
     for code, subject, reason, remedy in _mistakes(resource, policy):
         yield Finding(code, f"{resource.title}.{subject}", reason, remedy, where=where)
+    yield from _operator_findings(resource, policy)
+
+
+def _operator_findings(resource: Resource, policy: Policy) -> Iterator[Finding]:
+    """Rules of which a part was dropped before they came here."""
+    file, _, line = policy.where.rpartition(":")
+    for slip in slips_at(file, int(line)):
+        yield Finding(
+            "policy.python_operator",
+            f"{resource.title}.{slip.option}",
+            f"{slip.text} is not the rule it looks like: {slip.reason}",
+            slip.remedy,
+            where=f"{file}:{slip.line}",
+        )
 
 
 Mistake = tuple[str, str, str, str]
