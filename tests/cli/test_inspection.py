@@ -242,3 +242,10 @@ def test_model_file_of_no_database_is_one_sentence(folder: Path, run: Run) -> No
 
     assert ended.code == 1
     assert "sqlite:///none.db: The database file does not exist." in ended.err
+
+
+def test_model_file_of_a_path_is_told_its_url(folder: Path, run: Run) -> None:
+    ended = run("models", "heroes.db", cwd=folder)
+
+    assert ended.code == 1
+    assert "heroes.db is not a database URL.\n  help: Write sqlite:///heroes.db" in ended.err

@@ -203,7 +203,7 @@ def models(
 ) -> None:
     """Print models for an existing database.
 
-    A Python file with a SQLAlchemy class for each table.
+    A Python file with a SQLAlchemy class for each table. It takes a few seconds.
     """
     from tilth.cli.model_file import print_models
     from tilth.cli.talk import telling_failures

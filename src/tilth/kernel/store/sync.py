@@ -46,6 +46,17 @@ def sync_engine(url: str | URL, *, read_only: bool = False) -> Engine:
     return _postgres_engine(where, read_only)
 
 
+def existing_engine(url: str | URL) -> Engine:
+    """Of a database that is another program's: only for reading, and nothing to make.
+
+    Raises as sync_engine does, and CommandError for a URL of a SQLite database in memory.
+    """
+    where = database_url(url)
+    if where.drivername == "sqlite" and where.database in (None, "", ":memory:"):
+        raise CommandError("The URL names no database file.", "Write sqlite:///path/to/file.db.")
+    return sync_engine(where, read_only=True)
+
+
 def _sqlite_engine(file: SqliteFile, read_only: bool) -> Engine:
     reads = read_only or file.is_read_only
 
