@@ -37,7 +37,7 @@ class Power(SQLModel, table=True):
 app = Tilth("sqlite:///x.db")
 app.expose(Hero)
 app.expose(Team, Policy(read=public, hidden=("nmae",)))
-app.expose(Power, Policy(read=public), search=["title"])
+app.expose(Power, Policy(read=public, fields={"nam": public}), search=["title"])
 """
 
 
@@ -90,7 +90,16 @@ CASES = [
     Case("show zzz", 1, said=("Resources: teams, heroes and secrets.",)),
     Case(
         "policy explain bob read heroes/1",
-        printed=("allowed: bob read heroes/1", "because hero.owner_id = me.id", "FROM hero"),
+        printed=(
+            "allowed: bob read heroes/1",
+            "because hero.owner_id = me.id",
+            "readable email: hero.owner_id = me.id",
+            "FROM hero",
+        ),
+    ),
+    Case(
+        "policy explain tom read heroes/2",
+        printed=("allowed: tom read heroes/2", "null     email: hero.owner_id = me.id"),
     ),
     Case(
         "policy explain anonymous read Hero/1",
@@ -111,7 +120,9 @@ CASES = [
     Case("policy explain x read heroes/1,2", 1, said=("1,2 is not a key of heroes",)),
     Case("policy explain x read heroes", 2, said=("heroes names no row.",)),
     Case("policy explain role=a read heroes/1", 2, said=("Did you mean roles?",)),
-    Case("policy explain x write heroes/1", 2, said=("'write' is not", "read")),
+    Case("policy explain x write heroes/1", 2, said=("Only read can be explained today",)),
+    Case("check app.py", said=("No mistakes found.",)),
+    Case("show app.py", 1, said=("app.py is a file, not a resource.", "tilth show --app app.py")),
     Case("check", said=("No mistakes found.",)),
 ]
 
@@ -163,11 +174,13 @@ def test_every_mistake_is_told_at_once(
     assert sorted(line for line in ended.out.splitlines() if line.startswith("error")) == [
         "error[policy.missing]: Hero: is exposed without a policy, and what is not allowed is "
         "denied.",
+        "error[policy.unknown_field]: Power.nam: is named in fields= but is not a field of Power.",
         "error[policy.unknown_field]: Team.nmae: is named in hidden= but is not a field of Team.",
         "error[schema.unknown_search_field]: Power.title: search names a field that does not exist.",
     ]
+    assert ended.out.count("--> app.py:24\n") == 2
     assert "  --> app.py:22\n  help: Say who may: expose(Hero, Policy(read=public))." in ended.out
-    assert ended.err == "3 errors, 0 warnings.\n"
+    assert ended.err == "4 errors, 0 warnings.\n"
 
 
 def test_mistakes_are_one_document_for_programs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ APP_HELP = (
 AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", help=APP_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
+FileArgument = Annotated[
+    str | None, typer.Argument(metavar="FILE[:app]", help="The same as --app.")
+]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")]
 SchemaOption = Annotated[
     str | None, typer.Option(help="Of PostgreSQL, if not the first of the search path.")
@@ -144,7 +147,10 @@ def show(
 
 
 def check(
-    app: AppOption = None, as_json: JsonOption = False, traceback: TracebackOption = False
+    file: FileArgument = None,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
 ) -> None:
     """Tell every mistake in an application.
 
@@ -155,12 +161,12 @@ def check(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        check(app, as_json=as_json)
+        check(app or file, as_json=as_json)
 
 
 def explain(
     actor: Annotated[str, typer.Argument(help="anonymous, an id, or id=7,roles=admin+editor.")],
-    action: Annotated[Literal["read"], typer.Argument(help="What they want to do.")],
+    action: Annotated[str, typer.Argument(metavar="read", help="What they want to do.")],
     row: Annotated[str, typer.Argument(metavar="RESOURCE/KEY", help="As in URLs: heroes/7")],
     app: AppOption = None,
     as_json: JsonOption = False,
@@ -174,10 +180,11 @@ def explain(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        explain(app, actor, row, as_json=as_json)
+        explain(app, actor, action, row, as_json=as_json)
 
 
 def openapi(
+    file: FileArgument = None,
     app: AppOption = None,
     actor: ActorOption = "anonymous",
     output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
@@ -192,7 +199,7 @@ def openapi(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        openapi(app, actor, output, as_json=as_json)
+        openapi(app or file, actor, output, as_json=as_json)
 
 
 def models(

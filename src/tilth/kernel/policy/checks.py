@@ -32,6 +32,15 @@ def policy_findings(
     for code, subject, reason, remedy in _mistakes(resource, policy):
         yield Finding(code, f"{resource.title}.{subject}", reason, remedy, where=where)
     yield from _operator_findings(resource, policy)
+    if not any(getattr(policy, action) is not None for action in ACTIONS):
+        yield Finding(
+            "policy.nothing_allowed",
+            resource.title,
+            "has a policy that allows nothing to anybody.",
+            "Say who may read it: Policy(read=public).",
+            "warning",
+            where,
+        )
 
 
 def _operator_findings(resource: Resource, policy: Policy) -> Iterator[Finding]:
@@ -47,6 +56,7 @@ def _operator_findings(resource: Resource, policy: Policy) -> Iterator[Finding]:
         )
 
 
+ACTIONS = (*get_args(Action), "write")
 Mistake = tuple[str, str, str, str]
 
 
@@ -62,7 +72,7 @@ def _mistakes(resource: Resource, policy: Policy) -> Iterator[Mistake]:
                 "is part of the key and cannot be hidden: every address is made of it.",
                 "Expose a model with another key, or leave it readable.",
             )
-    actions = {a: getattr(policy, a) for a in (*get_args(Action), "write")}
+    actions = {action: getattr(policy, action) for action in ACTIONS}
     for place, rule in (actions | {f"fields[{n!r}]": r for n, r in policy.fields.items()}).items():
         if rule is not None:
             yield from _rule_mistakes(resource, place, rule)
