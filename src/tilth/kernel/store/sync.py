@@ -125,6 +125,19 @@ def missing_tables(engine: Engine, tables: Iterable[Table]) -> list[str]:
         return [table.fullname for table in _missing(connection, tables)]
 
 
+def missing_columns(engine: Engine, tables: Iterable[Table]) -> list[str]:
+    """ "hero.age" for each column that its table, which is there, does not have."""
+    lacking: list[str] = []
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        for table in tables:
+            found = inspector.get_columns(table.name, schema=table.schema)
+            # SQLite takes names in any case.
+            names = {each["name"].lower() for each in found}
+            lacking += [str(each) for each in table.columns if each.name.lower() not in names]
+    return lacking
+
+
 def _missing(connection: Connection, tables: Iterable[Table]) -> Iterator[Table]:
     inspector = inspect(connection)
     return (table for table in tables if not inspector.has_table(table.name, schema=table.schema))
