@@ -55,6 +55,8 @@ def heroes(database: str = "sqlite:///heroes.db") -> Tilth:
                 "daily_fee": role("league"),
             },
             preset={"owner_id": me.id},
+            # A hero learns new powers without changing what others know of the power itself.
+            link={"powers": public},
         ),
         search=["name"],
     )

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from tilth.app import Declared
 from tilth.errors import CommandError
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
@@ -47,7 +48,7 @@ def adopt(
         title=PurePath(database_url(url).database or "database").stem,
     )
     for exposure in exposures:
-        app.declare(exposure, Policy(read=signed_in if token else public))
+        app.declare(Declared(exposure, Policy(read=signed_in if token else public)))
     app.notes = notes
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from os import environ
@@ -20,13 +20,16 @@ from tilth.feature import Backend, Feature
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.checks import policy_findings
 from tilth.kernel.policy.policy import Policy
-from tilth.kernel.policy.rulebook import Rulebook, chapter_from
+from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
 from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.schema.mapper import schema_from
 from tilth.kernel.schema.resource import Schema
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.engine import open_database
+from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
+from tilth.kernel.store.unit import Units
+from tilth.kernel.store.writing import open_units
 from tilth.runtime.web.actor import CredentialReader
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
@@ -44,7 +47,8 @@ class Declared:
 
     exposure: Exposure
     policy: Policy | None
-    cache: str | None
+    cache: str | None = None
+    require_if_match: bool = False
 
 
 class Application(FastAPI):
@@ -94,22 +98,25 @@ class Application(FastAPI):
         name: str | None = None,
         search: Sequence[str] = (),
         cache: str | None = None,
+        require_if_match: bool = False,
     ) -> None:
         """Make a model a resource. Mistakes are collected and told together when frozen.
 
         policy: without one the application refuses to start. name: in URLs, plural and hyphenated;
         derived from the class otherwise. search: text fields that `q=` looks into.
         cache: Cache-Control of its answers, "private, no-cache" unless given.
+        require_if_match: PUT, PATCH and DELETE without If-Match are refused (428).
         """
         caller = sys._getframe(1)
         where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-        self.declare(Exposure(model, name, tuple(search), where), policy, cache)
+        exposure = Exposure(model, name, tuple(search), where)
+        self.declare(Declared(exposure, policy, cache, require_if_match))
 
-    def declare(self, exposure: Exposure, policy: Policy | None, cache: str | None = None) -> None:
+    def declare(self, declared: Declared) -> None:
         """What expose does, for exposures made by a program."""
         if self._backend is not None:
-            raise SetupError(_too_late(exposure))
-        self._declared.append(Declared(exposure, policy, cache))
+            raise SetupError(_too_late(declared.exposure))
+        self._declared.append(declared)
 
     def add_reader(self, reader: CredentialReader) -> None:
         """Another way to tell who asks, tried after those already there."""
@@ -176,10 +183,19 @@ class Application(FastAPI):
             settings=self.settings,
             readers=readers,
             caching={name: given.cache for name, given in declared.items() if given.cache},
+            conditional=frozenset(n for n, given in declared.items() if given.require_if_match),
+            units=self._units(database, chapters.values()),
+            records=Records(database.dialect),
             schemes=self._schemes,
             user_document=self.openapi,
             notes=self.notes,
         )
+
+    def _units(self, database: Database, chapters: Iterable[Chapter]) -> Units | None:
+        """None when nobody may write, so that an application that reads needs no driver for it."""
+        if self._read_only or not any(chapter.writing for chapter in chapters):
+            return None
+        return open_units(database.url, database.label, self.settings.store)
 
     def _closing(self, inner: Lifespan) -> Lifespan:
         """The developer's lifespan, and after it the end of the database connections."""
@@ -189,6 +205,8 @@ class Application(FastAPI):
             async with inner(app) as state:
                 yield state
             if self._backend is not None:
+                if self._backend.units is not None:
+                    await self._backend.units.close()
                 await self._backend.store.database.close()
 
         return lifespan

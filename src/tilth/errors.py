@@ -8,7 +8,12 @@ TilthError
 │   ├── Forbidden           403  may see but not do
 │   ├── NotFound            404  absent or hidden, indistinguishable
 │   ├── NotAcceptable       406  no representation the client accepts
+│   ├── Conflict            409  the row would break a unique or foreign key
+│   ├── PreconditionFailed  412  the row is not the one the client has seen
 │   ├── PayloadTooLarge     413
+│   ├── UnsupportedMedia    415  a body of a type that is not read here
+│   ├── Invalid             422  a body that can be read and is not valid: every fault at once
+│   ├── PreconditionRequired 428 If-Match is asked for here
 │   ├── TooManyRequests     429
 │   └── Unavailable         503  database down, busy or too slow: try again
 └── CommandError        an expected failure of a command line call: one sentence, no traceback
@@ -109,8 +114,34 @@ class NotAcceptable(ProblemError):
     status, title, default_code = 406, "Not acceptable", "not_acceptable"
 
 
+class Conflict(ProblemError):
+    """What is stored does not allow the change: a unique key is taken, a foreign key leads nowhere."""
+
+    status, title, default_code = 409, "Conflict", "conflict"
+
+
+class PreconditionFailed(ProblemError):
+    """The row has changed since the client read it (RFC 9110 section 13.1.1)."""
+
+    status, title, default_code = 412, "Precondition failed", "precondition_failed"
+
+
 class PayloadTooLarge(ProblemError):
     status, title, default_code = 413, "Payload too large", "payload_too_large"
+
+
+class UnsupportedMedia(ProblemError):
+    status, title, default_code = 415, "Unsupported media type", "unsupported_media_type"
+
+
+class Invalid(ProblemError):
+    status, title, default_code = 422, "Unprocessable content", "invalid"
+
+
+class PreconditionRequired(ProblemError):
+    """Changes without If-Match are refused here (RFC 6585 section 3)."""
+
+    status, title, default_code = 428, "Precondition required", "precondition_required"
 
 
 class TooManyRequests(ProblemError):
@@ -126,3 +157,9 @@ class Unavailable(ProblemError):
 def bad_parameter(name: str, code: str, detail: str) -> BadRequest:
     """A 400 that names one query parameter, such as `?sort`."""
     return BadRequest(detail, faults=(Fault(f"?{name}", code, detail),), code=code)
+
+
+def invalid(faults: Sequence[Fault]) -> Invalid:
+    """A 422 that lists every fault."""
+    places = ", ".join(dict.fromkeys(fault.pointer or "the body" for fault in faults))
+    return Invalid(f"Not valid: {places}. See errors.", faults=faults)

@@ -8,7 +8,9 @@ from starlette.routing import BaseRoute
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.rulebook import Rulebook
 from tilth.kernel.schema.resource import Schema
+from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
+from tilth.kernel.store.unit import Units
 from tilth.runtime.web.actor import CredentialReader
 from tilth.settings import Settings
 
@@ -17,7 +19,8 @@ from tilth.settings import Settings
 class Backend:
     """The frozen application that every feature serves.
 
-    caching: resource → its Cache-Control. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
+    caching: resource → its Cache-Control. conditional: resources whose rows change with If-Match
+    only. units: for writing; None when no policy lets anyone, or the database is not ours. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
     own routes, made anew on each call. notes: what adopting a database renamed or left out.
     """
 
@@ -30,6 +33,9 @@ class Backend:
     settings: Settings
     readers: Sequence[CredentialReader]
     caching: Mapping[str, str]
+    conditional: frozenset[str]
+    units: Units | None
+    records: Records
     schemes: Mapping[str, Mapping[str, object]]
     user_document: Callable[[], dict[str, object]]
     notes: tuple[str, ...] = ()

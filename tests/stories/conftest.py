@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
 from tilth import Actor
+from tilth.kernel.store.outbox import OWN
 from tilth.kernel.store.sync import create_missing_tables, sync_engine
 from tilth.testing import acting
 
@@ -46,7 +47,7 @@ def fill() -> Callable[..., None]:
         rows: Mapping[type, Sequence[Mapping[str, object]]] = MappingProxyType({}),
     ) -> None:
         engine = sync_engine(url)
-        create_missing_tables(engine, [metadata])
+        create_missing_tables(engine, [metadata, OWN])
         with Session(engine) as session:
             session.add_all(objects)
             session.flush()

@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement
 
 from tilth.errors import CommandError, Forbidden, Unauthenticated
 from tilth.feature import Backend
-from tilth.features.api.routes import ALLOWED, PREFIX
+from tilth.features.api.routes import PREFIX
+from tilth.features.api.service.addresses import Address
+from tilth.features.api.service.allowed import declared_methods
 from tilth.features.api.service.links import collection_path, related_path
 from tilth.kernel.plan.intent import Intent
 from tilth.kernel.plan.lookups import LOOKUPS
@@ -45,7 +47,7 @@ def resource_document(backend: Backend, resource: Resource) -> dict[str, Any]:
         "search": list(resource.search),
         "fields": [_field(field) for field in resource.fields.values()],
         "relations": [_relation(each) for each in resource.relations.values()],
-        "routes": [{"path": path, "methods": ALLOWED.split(", ")} for path in _paths(resource)],
+        "routes": list(_routes(backend, resource)),
         "policy": policy_document(resource, policy),
     }
 
@@ -104,13 +106,24 @@ def _relation(relation: Relation) -> dict[str, Any]:
     }
 
 
-def _paths(resource: Resource) -> Iterator[str]:
-    collection = collection_path(PREFIX, resource.name)
-    yield collection
+def _routes(backend: Backend, resource: Resource) -> Iterator[dict[str, Any]]:
+    """Every address, with the methods that some rule of the policies is for."""
+    sight = Sight(backend.schema, backend.rulebook, ANONYMOUS)
+    for path, address in _addresses(resource):
+        methods = declared_methods(sight, address, writable=backend.units is not None)
+        yield {"path": path, "methods": list(methods)}
+
+
+def _addresses(resource: Resource) -> Iterator[tuple[str, Address]]:
+    name, collection = resource.name, collection_path(PREFIX, resource.name)
+    yield collection, Address("collection", name)
     if not resource.key:
         return
     item = f"{collection}/{{key}}"
-    yield item
+    yield item, Address("row", name)
     for relation in resource.relations.values():
         if relation.many:
-            yield related_path(item, relation.name)
+            related = related_path(item, relation.name)
+            yield related, Address("related", name, relation=relation.name)
+            if relation.links is not None:
+                yield f"{related}/{{other}}", Address("link", name, relation=relation.name)

@@ -7,6 +7,7 @@ from types import ModuleType
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
+from tilth.app import Declared
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import public
 from tilth.kernel.schema.exposure import Exposure
@@ -40,5 +41,5 @@ def application_of_models(module: ModuleType) -> Tilth:
     }
     for exposure in plain:
         searched = Exposure(exposure.model, None, texts.get(exposure.model, ()), exposure.where)
-        app.declare(searched, Policy(read=public))
+        app.declare(Declared(searched, Policy(read=public)))
     return app

@@ -15,8 +15,8 @@ from tilth.app import Application
 from tilth.cli.talk import findings_text, shown_path, stderr
 from tilth.errors import CommandError, Finding
 from tilth.feature import Backend
-from tilth.kernel.schema.resource import Schema
 from tilth.kernel.store.drivers.driver import Database
+from tilth.kernel.store.outbox import OWN
 from tilth.kernel.store.sync import (
     create_missing_tables,
     explain_connection_error,
@@ -43,7 +43,7 @@ def create_tables(backend: Backend) -> list[str]:
 
     Columns that tables lack are told: every request that reads them will fail.
     """
-    tables = _tables(backend.schema)
+    tables = _tables(backend)
     with _connecting(backend, read_only=False) as engine:
         made = create_missing_tables(engine, dict.fromkeys(table.metadata for table in tables))
         lacking = missing_columns(engine, tables)
@@ -68,7 +68,7 @@ def _drifted(database: Database, lacking: list[str]) -> Finding:
 def require_tables(backend: Backend, target: str) -> None:
     """Raises CommandError when the database is not there or lacks a table. Changes nothing."""
     with _connecting(backend, read_only=True) as engine:
-        missing = missing_tables(engine, _tables(backend.schema))
+        missing = missing_tables(engine, _tables(backend))
     if missing:
         label = backend.store.database.label
         raise CommandError(
@@ -96,10 +96,10 @@ def _connecting(backend: Backend, *, read_only: bool) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _tables(schema: Schema) -> list[Table]:
-    """Those that rows come from and those that link them."""
-    sources: list[FromClause] = []
-    for resource in schema.values():
+def _tables(backend: Backend) -> list[Table]:
+    """Those that rows come from, those that link them, and Tilth's own where anything is written."""
+    sources: list[FromClause] = list(OWN.sorted_tables) if backend.units is not None else []
+    for resource in backend.schema.values():
         sources += resource.tables
         links = (relation.join.secondary for relation in resource.relations.values())
         sources += [link.element for link in links if link is not None]

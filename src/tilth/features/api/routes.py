@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import orjson
 from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException
@@ -14,18 +12,19 @@ from starlette.types import Receive, Scope, Send
 
 from tilth.errors import NotFound
 from tilth.feature import Backend
+from tilth.features.api.service.addresses import Address, address_of, segments_of
+from tilth.features.api.service.allowed import allowed_methods, declared_methods
 from tilth.features.api.service.answers import VARY, row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
 from tilth.features.api.service.conditional import CACHING, conditional
 from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.intents import intent_from
-from tilth.features.api.service.links import collection_path, parse_key, sent_path
-from tilth.kernel.plan.intent import Intent
+from tilth.features.api.service.links import collection_path, sent_path
+from tilth.features.api.service.writes import Write, accept_headers, write_answer
 from tilth.kernel.plan.sight import Sight, entered
 from tilth.runtime.web.actor import actor_of
 
 PREFIX = "/api"
-ALLOWED = "GET, HEAD, OPTIONS"
 
 
 class ApiRoute(BaseRoute):
@@ -61,31 +60,62 @@ def _without_body(response: Response) -> Response:
 
 async def answer(request: Request, backend: Backend) -> Response:
     """Raises ProblemError for whatever cannot be answered."""
-    segments = _segments(request.scope)
+    segments = segments_of(request.scope, PREFIX)
     if segments and segments[-1] == "":
         return _redirected(request)
     sight = Sight(backend.schema, backend.rulebook, await actor_of(request, backend.readers))
-    intent = _intent(request, sight, segments) if segments else None
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
-        raise HTTPException(405, headers={"allow": ALLOWED})
-    if request.method == "OPTIONS":
-        return Response(status_code=204, headers={"allow": ALLOWED})
     base = request.scope.get("root_path", "") + PREFIX
-    if intent is None:
+    address = address_of(segments, sight)
+    if request.method in ("GET", "HEAD"):
+        return await _read(request, backend, sight, address, base)
+    if request.method == "OPTIONS":
+        _is_here(sight, address)
+        return _options(sight, address, backend)
+    if request.method not in _declared(sight, address, backend):
+        _is_here(sight, address)
+        raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
+    assert backend.units is not None  # or no method for writing would have been declared
+    return await write_answer(Write(request, backend, backend.units, sight, base), address)
+
+
+async def _read(
+    request: Request, backend: Backend, sight: Sight, address: Address, base: str
+) -> Response:
+    if address.place == "index":
         return _index(request, sight, base)
+    _is_here(sight, address)
+    if address.place == "link":
+        raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
+    query = request.scope["query_string"]
+    intent = intent_from(address.resource, address.key, address.relation, query)
     ask = Ask(request, backend, sight, intent, base)
-    is_row = intent.key is not None and intent.relation is None
-    return await row_answer(ask) if is_row else await rows_answer(ask)
+    return await row_answer(ask) if address.place == "row" else await rows_answer(ask)
 
 
-def _intent(request: Request, sight: Sight, segments: list[str]) -> Intent:
-    if len(segments) > 3 or "" in segments:
-        raise NotFound(f"There is nothing at {request.url.path}.")
-    name, *below = segments
-    access = entered(sight, parse_key(name, 1)[0])
-    key = parse_key(below[0], len(access.resource.key)) if below else None
-    relation = parse_key(below[1], 1)[0] if below[1:] else None
-    return intent_from(access.resource.name, key, relation, request.scope["query_string"])
+def _is_here(sight: Sight, address: Address) -> None:
+    """Raises NotFound, Unauthenticated or Forbidden: what may not be read has no methods either."""
+    if address.place == "index":
+        return
+    access = entered(sight, address.resource)
+    if address.relation is None:
+        return
+    relation = dict(sight.relations(access)).get(address.relation)
+    is_link = address.place == "link"
+    if relation is None or not relation.many or (is_link and relation.links is None):
+        raise NotFound(f"{address.resource} has no collection {address.relation!r}.")
+
+
+def _declared(sight: Sight, address: Address, backend: Backend) -> tuple[str, ...]:
+    return declared_methods(sight, address, writable=backend.units is not None)
+
+
+def _options(sight: Sight, address: Address, backend: Backend) -> Response:
+    allowed = allowed_methods(sight, address, writable=backend.units is not None)
+    return Response(status_code=204, headers={"allow": _allow(allowed), **accept_headers(allowed)})
+
+
+def _allow(methods: tuple[str, ...]) -> str:
+    return ", ".join(methods)
 
 
 def _index(request: Request, sight: Sight, base: str) -> Response:
@@ -103,13 +133,6 @@ def _redirected(request: Request) -> Response:
     path = sent_path(request.scope).rstrip("/")
     query = request.scope["query_string"].decode("latin-1")
     return RedirectResponse(f"{path}?{query}" if query else path, status_code=308)
-
-
-def _segments(scope: Scope) -> list[str]:
-    """Of the address as it was sent: a key may hold an encoded slash."""
-    path, prefix = sent_path(scope), quote(scope.get("root_path", "") + PREFIX)
-    below = path.removeprefix(prefix if path.startswith(prefix) else PREFIX)
-    return below.removeprefix("/").split("/") if below else []
 
 
 def _path_below_root(scope: Scope) -> str:

@@ -1,7 +1,7 @@
-"""What was asked: names and texts as the client sent them, nothing looked up yet."""
+"""What was asked: names and values as the client sent them, nothing looked up yet."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Counting = Literal["none", "exact", "estimated"]
 
@@ -28,3 +28,25 @@ class Intent:
     offset: int | None = None
     cursor: str | None = None
     count: Counting = "none"
+
+
+WriteAction = Literal["create", "replace", "update", "delete", "link", "unlink"]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteIntent:
+    """One change.
+
+    key: parts of the address of the row to change, or of the owner when relation is given.
+    relation: the sub-collection created in, or the many-to-many relation; other: the key of the row
+    to link. body: parsed JSON, with numbers that have a point as Decimal.
+    if_match: entity tags of which one must be current, "*" for any; None when there is no condition.
+    """
+
+    action: WriteAction
+    resource: str
+    key: tuple[str, ...] | None = None
+    relation: str | None = None
+    other: tuple[str, ...] | None = None
+    body: Any = None
+    if_match: tuple[str, ...] | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tilth.errors import BadRequest, Forbidden, NotFound, Unauthenticated, bad_parameter
-from tilth.kernel.policy.access import Access
+from tilth.kernel.policy.access import Access, Rights
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.rulebook import Rulebook
 from tilth.kernel.schema.resource import Field, Relation, Schema
@@ -21,6 +21,9 @@ class Sight:
 
     def access(self, resource_name: str) -> Access:
         return self.rulebook.access(resource_name, self.actor)
+
+    def rights(self, resource_name: str) -> Rights:
+        return self.rulebook.rights(resource_name, self.actor)
 
     def relations(self, access: Access) -> Iterator[tuple[str, Relation]]:
         """Relations to resources of which the actor may see at least some rows."""

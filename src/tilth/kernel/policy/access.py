@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement
 
+from tilth.kernel.policy.fold import Folded
+from tilth.kernel.policy.policy import Action, Policy
 from tilth.kernel.schema.resource import Field, Resource
 
 Rows = Literal["all", "some", "none"]
@@ -31,3 +33,21 @@ class Access:
     fields: Mapping[str, Field]
     masked: Mapping[str, ColumnElement[Any]]
     role_slots: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rights:
+    """What one actor may change of one resource; shared between actors as Access is.
+
+    rules: action → True, False, or SQL that is true on the rows it is allowed for ("read" too).
+    links: many-to-many relation → the same over the rows of its target; not every one has an entry.
+    """
+
+    access: Access
+    policy: Policy
+    rules: Mapping[Action, Folded]
+    links: Mapping[str, Folded]
+
+    def may(self, action: Action) -> bool:
+        """Whether there can be a row for which the actor may."""
+        return self.rules[action] is not False

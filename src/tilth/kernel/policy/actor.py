@@ -1,6 +1,10 @@
 """Who asks."""
 
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.types import TypeEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +32,15 @@ class Actor:
 
 
 ANONYMOUS = Actor()
+
+
+def actor_value(text: str | None, type_: TypeEngine[Any]) -> Any:
+    """An actor's id or tenant as a value of a column's type; None, which denies, if it cannot be."""
+    try:
+        wanted = type_.python_type
+    except NotImplementedError:  # a type of the developer's own, which says nothing of its values
+        return text
+    try:
+        return wanted(text) if text is not None and wanted in (int, UUID) else text
+    except ValueError:
+        return None

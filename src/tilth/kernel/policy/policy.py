@@ -23,6 +23,8 @@ class Policy:
     fields: name → rule under which the field may be read; a rule over columns masks the field row
         by row (it reads as null), a rule over the actor alone hides it altogether.
     preset: name → value taken from the actor at creation; a value sent by the client is refused.
+    link: many-to-many relation → rule over the other side's rows under which they may be linked to
+        a row that the actor may update; where none is given, the other side's own update rule.
     where: "file.py:12", where it was made.
     """
 
@@ -36,6 +38,7 @@ class Policy:
     write_once: tuple[str, ...] = ()
     fields: Mapping[str, Rule] = field(default_factory=dict)
     preset: Mapping[str, Any] = field(default_factory=dict)
+    link: Mapping[str, Rule] = field(default_factory=dict)
     where: str = field(default="", init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,20 +1,22 @@
 """Policies + Schema → Rulebook: for each actor and resource, the Access that applies."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement
 from sqlalchemy.sql import visitors
 
-from tilth.kernel.policy.access import Access, Rows
+from tilth.kernel.policy.access import Access, Rights, Rows
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.fold import Folded, fold, leaves
-from tilth.kernel.policy.policy import Policy
+from tilth.kernel.policy.policy import Action, Policy
 from tilth.kernel.policy.rules import Owner, Rule, me
 from tilth.kernel.schema.resource import Field, Resource
 from tilth.kernel.schema.rewrite import plain, rewritten
+
+WRITING: tuple[Action, ...] = ("create", "update", "delete")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +24,8 @@ class Chapter:
     """One resource's policy, ready to be applied: owners are columns, leaves are listed once.
 
     uses_roles: the rules ask for `me.roles`, so the number of roles changes the SQL.
+    writing: what is asked beyond that by someone who changes rows. links: rules over the targets of
+    many-to-many relations.
     """
 
     resource: Resource
@@ -30,6 +34,9 @@ class Chapter:
     fields: Mapping[str, ColumnElement[bool]]
     leaves: tuple[Rule, ...]
     uses_roles: bool
+    writing: Mapping[Action, ColumnElement[bool]]
+    links: Mapping[str, ColumnElement[bool]]
+    writing_leaves: tuple[Rule, ...]
 
 
 class Rulebook:
@@ -39,6 +46,7 @@ class Rulebook:
         self.chapters = chapters
         # At most 2^leaves entries per resource, times the doublings of the number of roles.
         self._known: dict[tuple[Any, ...], Access] = {}
+        self._rights: dict[tuple[Any, ...], Rights] = {}
 
     def access(self, resource_name: str, actor: Actor) -> Access:
         chapter = self.chapters[resource_name]
@@ -47,6 +55,17 @@ class Rulebook:
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = _access_from(chapter, key)
+        return known
+
+    def rights(self, resource_name: str, actor: Actor) -> Rights:
+        """What the actor may change. Apart from access, so that reads share statements the more."""
+        chapter, access = self.chapters[resource_name], self.access(resource_name, actor)
+        truth = {leaf.wording: leaf.holds_for(actor) for leaf in chapter.writing_leaves}
+        # Even where reading does not ask for roles, the rules for writing may.
+        key = (access.key, tuple(truth.values()), role_slots(actor))
+        known = self._rights.get(key)
+        if known is None:
+            known = self._rights[key] = _rights_from(chapter, access, truth, key[2])
         return known
 
 
@@ -60,11 +79,29 @@ def chapter_from(resource: Resource, policy: Policy) -> Chapter:
     read = owners_bound(policy.read, resource) if policy.read is not None else None
     fields = {name: owners_bound(rule, resource) for name, rule in policy.fields.items()}
     rules = [*fields.values()] + ([read] if read is not None else [])
-    found = {leaf.wording: leaf for rule in rules for leaf in leaves(rule)}
     uses_roles = any(map(asks_for_roles, rules))
+    writing = {
+        action: owners_bound(rule, resource)
+        for action in WRITING
+        if (rule := policy.rule(action)) is not None
+    }
+    links = {name: plain(rule) for name, rule in policy.link.items()}
     return Chapter(
-        resource, policy, read, MappingProxyType(fields), tuple(found.values()), uses_roles
+        resource,
+        policy,
+        read,
+        MappingProxyType(fields),
+        _leaves_of(rules),
+        uses_roles,
+        MappingProxyType(writing),
+        MappingProxyType(links),
+        _leaves_of([*rules, *writing.values(), *links.values()]),
     )
+
+
+def _leaves_of(rules: Iterable[ColumnElement[bool]]) -> tuple[Rule, ...]:
+    """Each once, however often it is asked."""
+    return tuple({leaf.wording: leaf for rule in rules for leaf in leaves(rule)}.values())
 
 
 def owners_bound(rule: ColumnElement[bool], resource: Resource) -> ColumnElement[bool]:
@@ -108,6 +145,20 @@ def _access_from(chapter: Chapter, key: tuple[Any, ...]) -> Access:
         MappingProxyType(fields),
         MappingProxyType(masked),
         role_slots=key[2],
+    )
+
+
+def _rights_from(chapter: Chapter, access: Access, truth: Mapping[str, bool], slots: int) -> Rights:
+    def decided(rule: ColumnElement[bool] | None) -> Folded:
+        return False if rule is None else fold(rule, lambda leaf: truth[leaf.wording])
+
+    rules: dict[Action, Folded] = {"read": decided(chapter.read)}
+    rules |= {action: decided(chapter.writing.get(action)) for action in WRITING}
+    return Rights(
+        replace(access, role_slots=slots),
+        chapter.policy,
+        MappingProxyType(rules),
+        MappingProxyType({name: decided(rule) for name, rule in chapter.links.items()}),
     )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeDecorator
 
 from tilth.errors import Finding
+from tilth.kernel.schema.constraints import constraint_from
 from tilth.kernel.schema.expressions import open_to_aliases
 from tilth.kernel.schema.kinds import NAMED, OPAQUE, Kind, kind_of
 from tilth.kernel.schema.resource import Field
@@ -131,19 +132,23 @@ def _column_field(
         column,
         kind,
         nullable=bool(column.nullable),
-        computed=_is_computed(column),
-        has_default=_has_default(column),
+        computed=_is_computed(mapper, column),
+        has_default=has_default(column),
         unique=frozenset({column.key}) in unique_sets(column.table),
         max_length=getattr(column.type, "length", None) if kind.name == "text" else None,
         description=column.comment or prop.doc or getattr(documented, "description", None),
+        constraint=constraint_from(documented),
     )
 
 
-def _is_computed(column: Column[Any]) -> bool:
-    return column.computed is not None or bool(column.identity and column.identity.always)
+def _is_computed(mapper: Mapper[Any], column: Column[Any]) -> bool:
+    """By the database, or by the ORM: a version counter, the discriminator of an inheritance."""
+    by_orm = column is mapper.version_id_col or column is mapper.polymorphic_on
+    return by_orm or column.computed is not None or bool(column.identity and column.identity.always)
 
 
-def _has_default(column: Column[Any]) -> bool:
+def has_default(column: Column[Any]) -> bool:
+    """A value is made for it when none is given."""
     return (
         column.default is not None
         or column.server_default is not None

@@ -34,9 +34,17 @@ def resource_name(class_name: str) -> str:
     Letters outside ASCII stay; a URL carries them percent-encoded. A name without letters or
     digits becomes "items".
     """
-    spaced = _SEPARATORS.sub(" ", _WORD_EDGE.sub(" ", class_name)).strip().lower()
-    *rest, last = spaced.split() or ["items"]
+    *rest, last = _words(class_name) or ["items"]
     return "-".join((*rest, plural(last)))
+
+
+def hyphenated(class_name: str) -> str:
+    """ "InvoiceLine" → "invoice-line"."""
+    return "-".join(_words(class_name) or ["item"])
+
+
+def _words(class_name: str) -> list[str]:
+    return _SEPARATORS.sub(" ", _WORD_EDGE.sub(" ", class_name)).strip().lower().split()
 
 
 def plural(word: str) -> str:

@@ -1,6 +1,6 @@
 """relationship() → Relation: a join over placeholders that a statement puts its aliases into."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from sqlalchemy import Alias, Column, ColumnClause, ColumnElement, FromClause, Table, and_
@@ -11,7 +11,8 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Groupin
 
 from tilth.errors import Finding
 from tilth.kernel.schema.expressions import Replace, replaced
-from tilth.kernel.schema.resource import Join, Relation
+from tilth.kernel.schema.fields import has_default
+from tilth.kernel.schema.resource import Join, LinkTable, Relation
 from tilth.kernel.schema.rewrite import plain
 from tilth.kernel.schema.tables import key_of, tables_of, unique_sets
 
@@ -59,6 +60,8 @@ def _relation(mapper: Mapper[Any], prop: Property, target: str) -> Relation:
         single_row=not many and not link and _finds_one(prop),
         order=tuple(replaced(each, _columns(remote | link)) for each in prop.order_by or ()),
         local=() if link else _local(mapper, prop),
+        remote=_remote(mapper, prop) if many and not link else (),
+        links=_link_table(mapper, prop),
         description=prop.doc,
     )
 
@@ -111,6 +114,38 @@ def _local(mapper: Mapper[Any], prop: Property) -> tuple[str, ...]:
     except UnmappedColumnError:
         return ()
     key = key_of(prop.mapper)
+    return tuple(held[name] for name in key) if held.keys() == set(key) else ()
+
+
+def _remote(mapper: Mapper[Any], prop: Property) -> tuple[str, ...]:
+    """Fields of the target that hold this side's key, in its order, if the join asks that alone."""
+    pairs = _equalities(prop)
+    if None in pairs or prop.viewonly or "save-update" not in prop.cascade:
+        return ()
+    try:
+        held = {_name(mapper, pair[0]): _name(prop.mapper, pair[1]) for pair in pairs if pair}
+    except UnmappedColumnError:
+        return ()
+    key = key_of(mapper)
+    return tuple(held[name] for name in key) if held.keys() == set(key) else ()
+
+
+def _link_table(mapper: Mapper[Any], prop: Property) -> LinkTable | None:
+    """None as well for a table that holds something else than the two keys, or needs more."""
+    if not isinstance(prop.secondary, Table) or prop.viewonly:
+        return None
+    near = _held(mapper, prop.synchronize_pairs)
+    far = _held(prop.mapper, prop.secondary_synchronize_pairs or ())
+    needed = (column for column in prop.secondary.columns if not column.nullable)
+    if any(not has_default(column) and column not in (*near, *far) for column in needed):
+        return None
+    return LinkTable(prop.secondary, near, far) if near and far else None
+
+
+def _held(mapper: Mapper[Any], pairs: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
+    """The link table's columns for the mapper's key, in its order; none if they hold another."""
+    held = {_name(mapper, column): link for column, link in pairs}
+    key = key_of(mapper)
     return tuple(held[name] for name in key) if held.keys() == set(key) else ()
 
 

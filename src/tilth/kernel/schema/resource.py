@@ -1,10 +1,10 @@
 """The records of the schema: a mapped model as the world sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Alias, ColumnElement, FromClause
+from sqlalchemy import Alias, ColumnElement, FromClause, Table
 
 from tilth.kernel.schema.kinds import Kind
 
@@ -14,8 +14,11 @@ class Field:
     """One value of a row.
 
     expression: a column of the resource's tables, or SQL over them (column_property).
-    computed: the database makes the value; it is never written.
+    computed: the database or the ORM makes the value; it is never written.
+    has_default: a value is made for it when none is given.
     max_length: characters, or None.
+    constraint: raises ValueError, one sentence, for a value that the model itself does not allow
+        (the constraints of a SQLModel field), or None.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Field:
     unique: bool = False
     max_length: int | None = None
     description: str | None = None
+    constraint: Callable[[Any], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +48,18 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LinkTable:
+    """The table between two resources, one row per link.
+
+    near, far: its columns that hold the key of this side and of the target, in the order of the key.
+    """
+
+    table: Table
+    near: tuple[ColumnElement[Any], ...]
+    far: tuple[ColumnElement[Any], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Relation:
     """A named way from one resource to another.
 
@@ -51,6 +67,8 @@ class Relation:
     single_row: the target is found by its unique key, so a LEFT JOIN cannot multiply rows.
     order: how the target's rows are ordered when many, over `join.remote`; the target's key breaks ties.
     local: field names on this side that hold the target's key (to-one by foreign key), else empty.
+    remote: field names on the target that hold this side's key (to-many by foreign key), else empty.
+    links: the link table, where rows of it can be written; None otherwise.
     """
 
     name: str
@@ -60,6 +78,8 @@ class Relation:
     single_row: bool = False
     order: tuple[ColumnElement[Any], ...] = ()
     local: tuple[str, ...] = ()
+    remote: tuple[str, ...] = ()
+    links: LinkTable | None = None
     description: str | None = None
 
 

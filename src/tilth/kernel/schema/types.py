@@ -39,7 +39,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if value is None:
             return None
-        exact = self._fitted(value if isinstance(value, Decimal) else Decimal(str(value)))
+        exact = self.fitted(value if isinstance(value, Decimal) else Decimal(str(value)))
         return self._stored(exact) if dialect.name == "sqlite" else exact
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
@@ -49,7 +49,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
     def parse(self, text: str) -> Decimal:
         """Text from a URL; ValueError when the column could not hold the number."""
-        return self._fitted(parse_decimal(text))
+        return self.fitted(parse_decimal(text))
 
     def decode_stored(self, value: Carrier) -> Json:
         """The text SQLite keeps → plain digits, or what is stored when it is no such text."""
@@ -57,7 +57,8 @@ class ExactDecimal(TypeDecorator[Decimal]):
             value = _padded(value)
         return decimal_decoder(self.scale)(value)
 
-    def _fitted(self, value: Decimal) -> Decimal:
+    def fitted(self, value: Decimal) -> Decimal:
+        """The value as it is; ValueError when the column could not hold it exactly."""
         if not value.is_finite():
             raise ValueError(f"{value} is not a finite number.")
         # Not by rounding and comparing: both work within the context's 28 digits.

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
-from uuid import UUID
 
 from sqlalchemy import BigInteger, BindParameter, Integer, Numeric, String, bindparam
 from sqlalchemy.engine import Dialect
@@ -12,11 +11,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from tilth.kernel.plan.shape import ReadPlan
-from tilth.kernel.policy.actor import Actor
+from tilth.kernel.policy.actor import Actor, actor_value
 from tilth.kernel.schema.kinds import Kind
 
 Convert = Callable[[Any], Any]
-From = Literal["slot", "limit", "offset", "id", "tenant", "role", "constant"]
+Origin = Literal["id", "tenant", "role"]
+From = Literal["slot", "limit", "offset", "constant"] | Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,7 @@ class Binds:
     def window(self, origin: Literal["limit", "offset"]) -> BindParameter[int]:
         return self._new(Integer(), Parameter(origin))
 
-    def me(
-        self, origin: Literal["id", "tenant", "role"], type_: TypeEngine[Any], index: int = 0
-    ) -> BindParameter[Any]:
+    def me(self, origin: Origin, type_: TypeEngine[Any], index: int = 0) -> BindParameter[Any]:
         processor = self._processor(type_)
 
         def convert(text: str | None) -> Any:
@@ -87,18 +85,6 @@ def bind_type(kind: Kind, column_type: TypeEngine[Any]) -> TypeEngine[Any]:
 _WIDE: Mapping[str, TypeEngine[Any]] = MappingProxyType(
     {"integer": BigInteger(), "decimal": Numeric(), "text": String()}
 )
-
-
-def actor_value(text: str | None, type_: TypeEngine[Any]) -> Any:
-    """An actor's id or tenant as a value of a column's type; None, which denies, if it cannot be."""
-    try:
-        wanted = type_.python_type
-    except NotImplementedError:  # a type of the developer's own, which says nothing of its values
-        return text
-    try:
-        return wanted(text) if text is not None and wanted in (int, UUID) else text
-    except ValueError:
-        return None
 
 
 def arguments(parameters: Sequence[Parameter], plan: ReadPlan, actor: Actor) -> list[Any]:

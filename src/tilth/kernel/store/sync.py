@@ -20,19 +20,12 @@ from tilth.kernel.store.drivers.sqlite_file import (
     open_reader,
     sqlite_file_from,
 )
+from tilth.kernel.store.drivers.sqlite_writer import WRITER_PRAGMAS
 from tilth.kernel.store.engine import database_url, missing_driver
 
 CONNECT_SECONDS = 3
 LOCK_SECONDS = 5.0
 """Longer than a request waits: this is work that somebody watches."""
-
-_WRITER_PRAGMAS = (
-    "journal_mode = WAL",
-    "synchronous = FULL",
-    "foreign_keys = ON",
-    "temp_store = MEMORY",
-    "journal_size_limit = 67108864",
-)
 
 
 def sync_engine(url: str | URL, *, read_only: bool = False) -> Engine:
@@ -88,7 +81,7 @@ def _writer(file: SqliteFile) -> sqlite3.Connection:
     uri = file.uri() if file.in_memory else file.uri(mode="rwc")
     connection = connect(uri, LOCK_SECONDS)
     try:
-        for line in _WRITER_PRAGMAS:
+        for line in WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {line}")
     except BaseException:
         connection.close()
@@ -149,14 +142,14 @@ def explain_connection_error(exc: BaseException, url: str | URL) -> CommandError
         return CommandError(exc.findings[0].reason, exc.findings[0].remedy)
     where = database_url(url)
     label = where.set(query={}).render_as_string(hide_password=True)
-    chain = list(_chain(exc))
-    failure = next(filter(None, (_failure_of(each, where) for each in chain)), None)
+    chain = list(chain_of(exc))
+    failure = next(filter(None, (failure_of(each, where) for each in chain)), None)
     if failure is not None:
         return CommandError(f"{label}: {failure.sentence}", failure.hint or None)
     return CommandError(f"{label}: {_first_line(chain[-1])}")
 
 
-def _chain(exc: BaseException) -> Iterator[BaseException]:
+def chain_of(exc: BaseException) -> Iterator[BaseException]:
     """The error and what it stands for: SQLAlchemy keeps the driver's as `orig`."""
     found: BaseException | None = exc
     while found is not None:
@@ -164,7 +157,8 @@ def _chain(exc: BaseException) -> Iterator[BaseException]:
         found = getattr(found, "orig", None) or found.__cause__
 
 
-def _failure_of(exc: BaseException, url: URL) -> Failure | None:
+def failure_of(exc: BaseException, url: URL) -> Failure | None:
+    """What an error of the synchronous drivers means; None when it is no failure of the database."""
     if _is_read_only(exc):
         return READ_ONLY
     if url.drivername == "sqlite":

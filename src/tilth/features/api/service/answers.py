@@ -11,13 +11,14 @@ from starlette.responses import Response, StreamingResponse
 from tilth.features.api.service import media
 from tilth.features.api.service.ask import Ask
 from tilth.features.api.service.conditional import CACHING, conditional
-from tilth.features.api.service.etags import body_tag, row_tag, strong
+from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.exports import exported
 from tilth.features.api.service.links import collection_path, link_header, with_parameters
 from tilth.features.api.service.negotiate import negotiate
 from tilth.kernel.plan.read import not_found, plan_read
 from tilth.kernel.plan.shape import ReadPlan
 from tilth.kernel.store.page import Page
+from tilth.kernel.store.record import row_tag
 from tilth.runtime.web.middleware.timing import timing
 
 VARY = "Accept, Authorization"

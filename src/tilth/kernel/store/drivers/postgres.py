@@ -103,7 +103,7 @@ class PostgresDatabase:
             return [tuple(row) for row in await connection.fetch(sql, *arguments)]
         # A pooler refuses start-up parameters it does not know and may give every transaction
         # another server, so the settings travel with the transaction.
-        await connection.execute(f"BEGIN READ ONLY; {_set_local(self._session)}")
+        await connection.execute(f"BEGIN READ ONLY; {set_local(self._session)}")
         try:
             rows = [tuple(row) for row in await connection.fetch(sql, *arguments)]
         except asyncpg.PostgresError:
@@ -194,6 +194,6 @@ def _milliseconds(seconds: float) -> str:
     return str(max(1, round(seconds * 1000)))
 
 
-def _set_local(parameters: Mapping[str, str]) -> str:
+def set_local(parameters: Mapping[str, str]) -> str:
     """Names and values are this module's own, none comes from outside."""
     return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in parameters.items())

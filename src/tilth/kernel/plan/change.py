@@ -1,0 +1,78 @@
+"""What will be changed, complete, before any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tilth.kernel.policy.access import Access, Rights
+from tilth.kernel.schema.resource import Relation, Resource
+
+Action = Literal["create", "update", "delete", "link", "unlink"]
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that has to be there, and what the actor may do with rows like it."""
+
+    rights: Rights
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A to-one relation that the actor has chosen a row for. target: the rows there are to choose."""
+
+    relation: Relation
+    target: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Rows to link along a many-to-many relation.
+
+    instead: of those linked before, as far as the actor may see them.
+    """
+
+    relation: Relation
+    targets: tuple[Row, ...]
+    instead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """Rows to create below a new one, their foreign keys still without its key."""
+
+    relation: Relation
+    plans: tuple[WritePlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """One change of one row.
+
+    key: of the row; of a new one it is known only when it is stored. values: field → Python value,
+        those that will be written and no others.
+    references: where the row, as it will be, must lead to a row that the actor may read.
+    owner: the row whose sub-collection a new one is created in, with the relation; for link and
+        unlink the row at the near end.
+    if_match: entity tags of which one must be the row's, "*" for any; None without a condition.
+    pointer: where in the request the row is described, such as "/lines/0".
+    """
+
+    action: Action
+    rights: Rights
+    key: Key = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+    links: tuple[Links, ...] = ()
+    children: tuple[Children, ...] = ()
+    owner: tuple[Row, Relation] | None = None
+    if_match: tuple[str, ...] | None = None
+    pointer: str = ""
+
+    @property
+    def resource(self) -> Resource:
+        return self.rights.access.resource

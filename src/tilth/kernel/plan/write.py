@@ -1,0 +1,216 @@
+"""WriteIntent + Schema + Policy + Actor → WritePlan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tilth.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
+from tilth.kernel.plan.body import Reading, member, read_body, writable
+from tilth.kernel.plan.change import Action, Key, Reference, Row, WritePlan
+from tilth.kernel.plan.intent import WriteIntent
+from tilth.kernel.plan.read import key_values
+from tilth.kernel.plan.sight import Sight, entered
+from tilth.kernel.policy.access import Rights
+from tilth.kernel.policy.policy import Action as PolicyAction
+from tilth.kernel.policy.presets import preset_values
+from tilth.kernel.schema.resource import Field, Relation
+
+CHILD_DEPTH = 4
+"""Levels of rows created below one another in a single body."""
+
+
+def plan_write(intent: WriteIntent, sight: Sight) -> WritePlan:
+    """Look every name up as the actor may write it and turn every value into its column's.
+
+    What depends on rows (is it there, may this one be changed, is the reference good) is in the
+    plan as a question for the store. Raises NotFound, Unauthenticated, Forbidden, and Invalid
+    with every fault of the body.
+    """
+    if intent.action == "create":
+        return _plan_create(intent, sight)
+    access = entered(sight, intent.resource)
+    row = Row(sight.rights(intent.resource), tuple(key_values(access, intent.key or ())))
+    if intent.action in ("link", "unlink"):
+        return _plan_link(intent, sight, row)
+    if intent.action == "delete":
+        permitted(sight, row.rights, "delete")
+        return WritePlan("delete", row.rights, row.key, if_match=intent.if_match)
+    permitted(sight, row.rights, "update")
+    return _plan_update(intent, sight, row)
+
+
+def permitted(sight: Sight, rights: Rights, action: PolicyAction) -> None:
+    """Raises Forbidden or Unauthenticated when there is no row for which the actor may."""
+    if not rights.may(action):
+        raise refusal(sight, rights, action)
+
+
+def refusal(sight: Sight, rights: Rights, action: PolicyAction) -> Forbidden | Unauthenticated:
+    name = rights.access.resource.name
+    if sight.actor.is_signed_in:
+        return Forbidden(f"You may not {action} {name}.")
+    return Unauthenticated(f"Sign in to {action} {name}.")
+
+
+def _plan_create(intent: WriteIntent, sight: Sight) -> WritePlan:
+    if intent.relation is None:
+        if intent.resource not in sight.schema:
+            raise NotFound(f"There is no resource {intent.resource!r} here.")
+        rights = sight.rights(intent.resource)
+        permitted(sight, rights, "create")
+        return _checked(_new_row(sight, rights, intent.body, "", {}, CHILD_DEPTH))
+    access = entered(sight, intent.resource)
+    owner = Row(sight.rights(intent.resource), tuple(key_values(access, intent.key or ())))
+    relation = _writable_collection(sight, owner, intent.relation)
+    rights = sight.rights(relation.target)
+    permitted(sight, rights, "create")
+    if relation.links is not None:
+        permitted(sight, owner.rights, "update")
+    given = dict(zip(relation.remote, owner.key, strict=True)) if relation.remote else {}
+    made = _checked(_new_row(sight, rights, intent.body, "", given, CHILD_DEPTH))
+    return replace(made, owner=(owner, relation))
+
+
+def _writable_collection(sight: Sight, owner: Row, name: str) -> Relation:
+    relation = dict(sight.relations(owner.rights.access)).get(name)
+    if relation is None or not relation.many or not (relation.remote or relation.links):
+        resource = owner.rights.access.resource.name
+        raise NotFound(f"{resource} has no collection {name!r} to write to.")
+    return relation
+
+
+def _checked(made: WritePlan | list[Fault]) -> WritePlan:
+    if isinstance(made, WritePlan):
+        return made
+    raise invalid(made)
+
+
+def _new_row(
+    sight: Sight,
+    rights: Rights,
+    body: Any,
+    pointer: str,
+    given: Mapping[str, Any],
+    depth: int,
+) -> WritePlan | list[Fault]:
+    """given: values that follow from where the row is created. depth: levels that may be below."""
+
+    def create(
+        rights: Rights, relation: Relation, body: Any, pointer: str
+    ) -> WritePlan | list[Fault]:
+        if depth == 0:
+            detail = f"Rows can be created {CHILD_DEPTH} levels below another, no deeper."
+            return [Fault(pointer, "too_deep", detail)]
+        permitted(sight, rights, "create")
+        # The key that these will hold is known when the row above them is stored.
+        held = dict.fromkeys(relation.remote)
+        return _new_row(sight, rights, body, pointer, held, depth - 1)
+
+    reading = Reading(sight, rights, pointer, creating=True)
+    if not isinstance(body, dict):
+        return [Fault(pointer, "bad_value", "Expected an object.")]
+    read_body(reading, body, create)
+    references = tuple(_references(sight, rights, reading.values))
+    reading.faults += _conflicts(reading.values, given, pointer)
+    preset = preset_values(rights.policy, rights.access.resource, sight.actor)
+    _check_presets(sight, rights, preset)
+    values = {**reading.values, **given, **preset}
+    reading.faults += _missing(writable(rights, creating=True), values, body, pointer)
+    if reading.faults:
+        return reading.faults
+    return WritePlan(
+        "create",
+        rights,
+        values=values,
+        references=references,
+        links=tuple(reading.links),
+        children=tuple(reading.children),
+        pointer=pointer,
+    )
+
+
+def _check_presets(sight: Sight, rights: Rights, preset: Mapping[str, Any]) -> None:
+    """A row that must be somebody's is not created by nobody in particular."""
+    fields = rights.access.resource.fields
+    if any(value is None and not fields[name].nullable for name, value in preset.items()):
+        raise refusal(sight, rights, "create")
+
+
+def _conflicts(sent: Mapping[str, Any], given: Mapping[str, Any], pointer: str) -> Iterator[Fault]:
+    for name in sent.keys() & given.keys():
+        if sent[name] != given[name]:
+            detail = "Follows from where the row is created, and the value is another."
+            yield Fault(pointer + member(name), "conflict", detail)
+
+
+def _missing(
+    fields: Iterable[tuple[str, Field]],
+    values: Mapping[str, Any],
+    sent: Mapping[str, Any],
+    pointer: str,
+) -> Iterator[Fault]:
+    """A member that was sent and refused has its own fault."""
+    for name, field in fields:
+        if name not in values and name not in sent and not (field.nullable or field.has_default):
+            yield Fault(pointer + member(name), "required", "Is required.")
+
+
+def _references(sight: Sight, rights: Rights, values: Mapping[str, Any]) -> Iterator[Reference]:
+    for relation in rights.access.resource.relations.values():
+        if any(values.get(name) is not None for name in relation.local):
+            yield Reference(relation, sight.access(relation.target))
+
+
+def _plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
+    reading = Reading(sight, row.rights, "", creating=False)
+    if not isinstance(intent.body, dict):
+        raise invalid([Fault("", "bad_value", "Expected an object.")])
+    read_body(reading, intent.body, _no_children)
+    if intent.action == "replace":
+        _fill_in(reading, intent.body)
+    if reading.faults:
+        raise invalid(reading.faults)
+    return WritePlan(
+        "update",
+        row.rights,
+        row.key,
+        values=reading.values,
+        references=tuple(_references(sight, row.rights, reading.values)),
+        links=tuple(reading.links),
+        if_match=intent.if_match,
+    )
+
+
+def _no_children(rights: Rights, relation: Relation, body: Any, pointer: str) -> list[Fault]:
+    return [Fault(pointer, "not_writable", "Rows are created below a new row only.")]
+
+
+def _fill_in(reading: Reading, sent: Mapping[str, Any]) -> None:
+    """PUT replaces: what is not sent becomes what it is in a new row, null or its default.
+
+    A field that is masked on some rows stays: the client may not have seen its value.
+    """
+    for name, field in writable(reading.rights, creating=False):
+        if name in reading.values or name in sent or name in reading.rights.access.masked:
+            continue
+        default = getattr(field.expression, "default", None)
+        if default is not None and default.is_scalar:
+            reading.values[name] = default.arg
+        elif field.nullable:
+            reading.values[name] = None
+        else:
+            reading.fault(name, "required", "Is required: PUT replaces the whole row.")
+
+
+def _plan_link(intent: WriteIntent, sight: Sight, near: Row) -> WritePlan:
+    action: Action = "link" if intent.action == "link" else "unlink"
+    relation = dict(sight.relations(near.rights.access)).get(intent.relation or "")
+    if relation is None or relation.links is None:
+        resource = near.rights.access.resource.name
+        raise NotFound(f"{resource} has no relation {intent.relation!r} to link along.")
+    permitted(sight, near.rights, "update")
+    far = sight.rights(relation.target)
+    key: Key = tuple(key_values(far.access, intent.other or ()))
+    return WritePlan(action, far, key, owner=(near, relation), if_match=intent.if_match)

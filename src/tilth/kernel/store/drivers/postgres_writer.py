@@ -1,0 +1,71 @@
+"""PostgreSQL for writing: a psycopg engine whose answers look like those of the readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg.adapt import Buffer, Loader
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+
+from tilth.kernel.schema.durations import timedelta_from
+from tilth.kernel.store.drivers.postgres import CONNECT_SECONDS, session_parameters, set_local
+from tilth.settings import StoreSettings
+
+
+class IsoInterval(Loader):
+    """Intervals arrive in ISO 8601, as readers ask for them; psycopg itself knows another style."""
+
+    def load(self, data: Buffer) -> timedelta:
+        return timedelta_from(bytes(data).decode())
+
+
+def postgres_write_engine(url: URL, settings: StoreSettings) -> Engine:
+    parameters = writing_parameters(settings)
+    pooled = settings.pooler
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={
+            "connect_timeout": round(CONNECT_SECONDS),
+            "prepare_threshold": None if pooled else 5,
+            **({} if pooled else {"options": _options(url, parameters)}),
+        },
+        pool_size=settings.pool_size,
+        max_overflow=0,
+    )
+    event.listen(engine, "connect", _adapt)
+    if pooled:
+        # A pooler may give every transaction another server, so the settings travel with it.
+        event.listen(engine, "begin", lambda connection: _set(connection, parameters))
+    return engine
+
+
+def writing_parameters(settings: StoreSettings) -> Mapping[str, str]:
+    """Those of readers, with the right to write."""
+    return {**session_parameters(settings), "default_transaction_read_only": "off"}
+
+
+def _options(url: URL, parameters: Mapping[str, str]) -> str:
+    asked = url.query.get("options", "")
+    # In libpq's options a space ends a word unless it is escaped.
+    own = (f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in parameters.items())
+    return " ".join([*([asked] if isinstance(asked, str) and asked else []), *own])
+
+
+def _adapt(connection: psycopg.Connection[Any], record: object) -> None:
+    connection.adapters.register_loader("interval", IsoInterval)
+
+
+def _set(connection: Connection, parameters: Mapping[str, str]) -> None:
+    connection.exec_driver_sql(set_local(parameters))
+
+
+_COLLISIONS = frozenset({"40001", "40P01"})
+
+
+def is_postgres_conflict(exc: BaseException) -> bool:
+    """A serialization failure or a deadlock: the other transaction is through by now."""
+    return isinstance(exc, psycopg.Error) and exc.sqlstate in _COLLISIONS

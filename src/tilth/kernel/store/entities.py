@@ -1,0 +1,111 @@
+"""Mapped objects: made, given values, flushed and deleted, with what goes wrong told by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from inspect import signature
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
+from sqlalchemy.orm import Session, class_mapper
+
+from tilth.errors import Fault, Invalid, ProblemError, invalid
+from tilth.kernel.plan.body import member
+from tilth.kernel.plan.change import WritePlan
+from tilth.kernel.store.integrity import (
+    FOREIGN_KEY,
+    NOT_NULL,
+    broken_reference,
+    kind_of,
+    still_referenced,
+    violation,
+)
+
+
+def new(plan: WritePlan) -> Any:
+    """An object of the model, made the way the developer's code would make it."""
+    model = plan.resource.model
+    made = signature(model)
+    if _binds(made, {}):
+        entity = model()
+    elif _binds(made, plan.values):
+        try:
+            return model(**plan.values)
+        except (ValueError, AssertionError) as exc:
+            raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
+    else:
+        entity = class_mapper(model).class_manager.new_instance()
+    faults = list(_set(entity, plan.values, plan.pointer))
+    if faults:
+        raise invalid(faults)
+    return entity
+
+
+def _binds(made: Any, values: Mapping[str, Any]) -> bool:
+    try:
+        made.bind(**values)
+    except TypeError:
+        return False
+    return True
+
+
+def assign(entity: Any, values: Mapping[str, Any]) -> bool:
+    """Only what differs. False when nothing does."""
+    changed = {name: value for name, value in values.items() if getattr(entity, name) != value}
+    faults = list(_set(entity, changed, ""))
+    if faults:
+        raise invalid(faults)
+    return bool(changed)
+
+
+def _set(entity: Any, values: Mapping[str, Any], pointer: str) -> Iterator[Fault]:
+    """The model's own validators may refuse a value, by ValueError or a failed assert."""
+    for name, value in values.items():
+        try:
+            setattr(entity, name, value)
+        except (ValueError, AssertionError) as exc:
+            yield Fault(pointer + member(name), "bad_value", str(exc) or "Not valid.")
+
+
+def flush(session: Session, plan: WritePlan, entity: Any) -> None:
+    """Raises Conflict or Invalid, naming the fields."""
+    # A flush that fails takes the values of the entity along.
+    held = dict(entity.__dict__)
+    try:
+        session.flush()
+    except Invalid as exc:
+        raise _below(exc, plan.pointer) from exc
+    except IntegrityError as exc:
+        raise _explained(session, plan, held, exc) from exc
+    except DBAPIError:
+        raise
+    except StatementError as exc:
+        # A column type of the developer's own refuses a value while it is bound.
+        detail = str(exc.orig) if isinstance(exc.orig, ValueError) else "Does not fit its column."
+        raise invalid([Fault(plan.pointer, "bad_value", detail)]) from exc
+
+
+def _below(exc: Invalid, pointer: str) -> Invalid:
+    return invalid([Fault(pointer + each.pointer, each.code, each.detail) for each in exc.faults])
+
+
+def _explained(
+    session: Session, plan: WritePlan, held: Mapping[str, Any], exc: IntegrityError
+) -> ProblemError:
+    fields: list[str] | None = None
+    if kind_of(exc) == FOREIGN_KEY and session.get_bind().dialect.name == "sqlite":
+        session.rollback()
+        fields = broken_reference(session, held, plan.rights.access)
+    return violation(exc, plan.rights.access, plan.pointer, fields)
+
+
+def delete(session: Session, entity: Any) -> None:
+    """With what the mapping cascades to. Raises Conflict when other rows refer to it."""
+    try:
+        session.delete(entity)
+        session.flush()
+    except IntegrityError as exc:
+        # The ORM takes the reference out of rows that need one.
+        if kind_of(exc) in (FOREIGN_KEY, NOT_NULL):
+            raise still_referenced() from exc
+        raise

@@ -1,0 +1,198 @@
+"""A violated constraint → which fields of which row, in the words of the API.
+
+PostgreSQL names the constraint. SQLite names a CHECK, and for the others only columns, in a message
+that has been the same since 2013: there is nothing else to read it from.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    exists,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlalchemy.schema import ColumnCollectionConstraint
+
+from tilth.errors import Conflict, Fault, Invalid, ProblemError, invalid
+from tilth.kernel.plan.body import member
+from tilth.kernel.policy.access import Access
+
+UNIQUE, FOREIGN_KEY, CHECK, NOT_NULL = "unique", "foreign_key", "check", "not_null"
+
+_BY_STATE = {"23505": UNIQUE, "23503": FOREIGN_KEY, "23514": CHECK, "23502": NOT_NULL}
+_BY_CODE = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_ROWID: UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: FOREIGN_KEY,
+    sqlite3.SQLITE_CONSTRAINT_CHECK: CHECK,
+    sqlite3.SQLITE_CONSTRAINT_NOTNULL: NOT_NULL,
+}
+_WORD = re.compile(r"\w+")
+_SQLITE_PLACE = re.compile(r"constraint failed: (?P<place>.+)", re.DOTALL)
+
+
+def kind_of(exc: IntegrityError) -> str:
+    """UNIQUE, FOREIGN_KEY, NOT_NULL, or CHECK for everything else a database may be told to refuse."""
+    return _told(exc)[0]
+
+
+def violation(
+    exc: IntegrityError, access: Access, pointer: str, fields: Sequence[str] | None = None
+) -> ProblemError:
+    """A 409 or 422 that names the fields, as far as the caller may read them.
+
+    pointer: where in the request the row is described. fields: where they are known already.
+    """
+    kind, name, columns = _told(exc)
+    if fields is None:
+        fields = list(_readable(access, columns or _columns_of(access, name)))
+    if kind == UNIQUE:
+        return _refused(fields, pointer, "unique", "Another row has this value already.", Conflict)
+    if kind == FOREIGN_KEY:
+        return no_such_row([pointer + member(name) for name in fields] or [pointer])
+    if kind == NOT_NULL:
+        return _refused(fields, pointer, "required", "Must not be null.", Invalid)
+    sentence = f"Does not hold: {name}." if name else "Breaks a rule of the database."
+    return _refused(fields, pointer, "check", sentence, Invalid)
+
+
+def no_such_row(pointers: Sequence[str]) -> Conflict:
+    """The same for a row that is absent and one that is hidden from the caller."""
+    faults = [Fault(pointer, "no_such_row", "There is no such row.") for pointer in pointers]
+    detail = f"There is no such row as {', '.join(pointers) or 'the body'} names."
+    return Conflict(detail, code="no_such_row", faults=faults)
+
+
+def still_referenced() -> Conflict:
+    return Conflict(
+        "Other rows refer to this one, so it cannot be deleted. Delete or change those first.",
+        code="referenced",
+    )
+
+
+def _refused(
+    fields: Sequence[str], pointer: str, code: str, sentence: str, error: type[ProblemError]
+) -> ProblemError:
+    faults = [Fault(pointer + member(name), code, sentence) for name in fields] or [
+        Fault(pointer, code, sentence)
+    ]
+    if error is Invalid:
+        return invalid(faults)
+    together = " Together, these values" if len(fields) > 1 else ""
+    named = f"{together or 'A value'} {', '.join(fields)}".strip() if fields else "A value"
+    detail = f"{named} cannot be stored: {sentence[0].lower()}{sentence[1:]}"
+    return error(detail, code=code, faults=faults)
+
+
+def _told(exc: IntegrityError) -> tuple[str, str | None, list[str]]:
+    """(kind, name of the constraint or index, "table.column" texts)."""
+    orig: Any = exc.orig
+    if isinstance(orig, sqlite3.Error):
+        return _told_by_sqlite(orig)
+    diagnosis = orig.diag
+    kind = _BY_STATE.get(orig.sqlstate or "", CHECK)
+    if kind == NOT_NULL:
+        return kind, None, [f"{diagnosis.table_name}.{diagnosis.column_name}"]
+    return kind, diagnosis.constraint_name, []
+
+
+def _told_by_sqlite(exc: sqlite3.Error) -> tuple[str, str | None, list[str]]:
+    kind = _BY_CODE.get(exc.sqlite_errorcode, CHECK)
+    found = _SQLITE_PLACE.search(str(exc))
+    place = found["place"] if found else ""
+    if kind == CHECK or place.startswith("index "):
+        return kind, place.removeprefix("index ").strip("'") or None, []
+    return kind, None, place.split(", ") if place else []
+
+
+def _columns_of(access: Access, name: str | None) -> list[str]:
+    """Of a constraint or unique index by its name; PostgreSQL makes one up where the model has none.
+
+    A CHECK written as text does not say its columns: those whose names occur in it are taken.
+    """
+    tables = [table for table in access.resource.tables if isinstance(table, Table)]
+    for table in tables:
+        for each in _constraints(table):
+            if name in (each.name, made_up_name(table, each)):
+                named = list(each.columns) or _mentioned(table, str(getattr(each, "sqltext", "")))
+                return [f"{table.name}.{column.name}" for column in named]
+    # SQLite shows a CHECK without a name by its text.
+    return [f"{t.name}.{column.name}" for t in tables for column in _mentioned(t, name or "")]
+
+
+def _mentioned(table: Table, text: str) -> list[Column[Any]]:
+    words = set(_WORD.findall(text))
+    return [column for column in table.columns if column.name in words]
+
+
+def _constraints(table: Table) -> Iterator[ColumnCollectionConstraint | Index]:
+    yield from (e for e in table.constraints if isinstance(e, ColumnCollectionConstraint))
+    yield from table.indexes
+
+
+def made_up_name(table: Table, constraint: ColumnCollectionConstraint | Index) -> str | None:
+    """What PostgreSQL calls a constraint that was created without a name."""
+    match constraint:
+        case PrimaryKeyConstraint():
+            return f"{table.name}_pkey"
+        case UniqueConstraint():
+            suffix = "key"
+        case ForeignKeyConstraint():
+            suffix = "fkey"
+        case _:
+            return None
+    return "_".join([table.name, *(column.name for column in constraint.columns), suffix])
+
+
+def _readable(access: Access, columns: Sequence[str]) -> Iterator[str]:
+    """Field names in the order of the resource; a hidden one is not told."""
+    for name, field in access.fields.items():
+        expression = field.expression
+        if (
+            isinstance(expression, Column)
+            and f"{expression.table.name}.{expression.name}" in columns
+        ):
+            yield name
+
+
+def broken_reference(session: Session, values: Mapping[str, Any], access: Access) -> list[str]:
+    """Field names of foreign keys that lead nowhere, for SQLite, which does not say which it was.
+
+    Asked after the flush has failed and its transaction is over. values: field → what it was to be.
+    """
+    fields = access.resource.fields.items()
+    held = {field.expression: values.get(name) for name, field in fields}
+    broken: list[str] = []
+    with session.get_bind().engine.connect() as connection:
+        for table in access.resource.tables:
+            for key in table.foreign_key_constraints if isinstance(table, Table) else ():
+                if not connection.scalar(select(_leads_somewhere(key, held))):
+                    broken += [f"{key.table.name}.{column.name}" for column in key.columns]
+    return list(_readable(access, broken))
+
+
+def _leads_somewhere(
+    key: ForeignKeyConstraint, held: Mapping[ColumnElement[Any], Any]
+) -> ColumnElement[bool]:
+    """A key with a NULL in it leads nowhere and need not."""
+    values = [held.get(element.parent) for element in key.elements]
+    if None in values:
+        return true()
+    terms = (each.column == value for each, value in zip(key.elements, values, strict=True))
+    return exists(select(literal_column("1")).where(*terms))

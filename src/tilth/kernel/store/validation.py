@@ -1,0 +1,65 @@
+"""SQLModel table classes are validated before they are flushed, whoever made or changed them.
+
+SQLModel itself takes any value for a `table=True` class. What is loaded is never validated: a row
+that was stored can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Engine, event, inspect
+from sqlalchemy.orm import Session, sessionmaker
+
+from tilth.errors import Fault, invalid
+from tilth.kernel.schema.constraints import sentence_of
+
+
+def validating_sessions(engine: Engine) -> sessionmaker[Session]:
+    """Sessions that flush when told to and keep what they have loaded after the commit."""
+    sessions = sessionmaker(engine, autoflush=False, expire_on_commit=False)
+    event.listen(sessions, "before_flush", _validate_changed)
+    return sessions
+
+
+def _validate_changed(session: Session, context: object, instances: object) -> None:
+    """Raises Invalid with every fault of every object."""
+    changed = [*session.new, *(each for each in session.dirty if session.is_modified(each))]
+    faults = [fault for each in changed for fault in _faults(each)]
+    if faults:
+        raise invalid(faults)
+
+
+def _faults(entity: Any) -> Iterator[Fault]:
+    """What a validator makes of a value (its lower case, say) is what will be stored."""
+    cls = type(entity)
+    if not (issubclass(cls, BaseModel) and cls.model_config.get("table")):
+        return
+    held = {name: value for name, value in entity.__dict__.items() if name in cls.model_fields}
+    try:
+        validated = cls.model_validate(held)
+    except ValidationError as exc:
+        yield from _faults_from(exc, entity)
+        return
+    for name, value in held.items():
+        made = getattr(validated, name)
+        if made is not value and made != value:
+            setattr(entity, name, made)
+
+
+def _faults_from(exc: ValidationError, entity: Any) -> Iterator[Fault]:
+    """Not of what the database will fill in, nor of what has not been loaded."""
+    columns = inspect(type(entity)).columns
+    for mistake in exc.errors():
+        name = str(mistake["loc"][0]) if mistake["loc"] else ""
+        if mistake["type"] == "missing" and _comes_later(entity, columns.get(name)):
+            continue
+        code = "required" if mistake["type"] == "missing" else "bad_value"
+        yield Fault(f"/{name}" if name else "", code, sentence_of(mistake["msg"]))
+
+
+def _comes_later(entity: Any, column: Any) -> bool:
+    made = column is not None and (column.server_default is not None or column.default is not None)
+    return made or inspect(entity).persistent

@@ -1,0 +1,62 @@
+"""A database → units of work on it. Nothing is connected to until the first unit."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError
+
+from tilth.errors import SetupError, TilthError
+from tilth.kernel.store.drivers.failure import broken_rule, unavailable, unfit_body
+from tilth.kernel.store.drivers.sqlite_file import sqlite_file_from
+from tilth.kernel.store.drivers.sqlite_writer import is_sqlite_conflict, sqlite_write_engine
+from tilth.kernel.store.engine import missing_driver
+from tilth.kernel.store.sync import chain_of, failure_of
+from tilth.kernel.store.unit import Units
+from tilth.settings import StoreSettings
+
+RAISED_BY_A_TRIGGER = "P0001"
+
+
+def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
+    """url: of a database that is open for reading, with the plain name of its dialect.
+
+    Raises SetupError when the driver for writing is not installed.
+    """
+    explain = partial(_explained, url=url, label=label)
+    if url.drivername == "sqlite":
+        file = sqlite_file_from(url)
+        engine = partial(sqlite_write_engine, file, settings)
+        return Units(engine, explain, is_sqlite_conflict, settings, threads=1, label=label)
+    try:
+        from tilth.kernel.store.drivers.postgres_writer import (
+            is_postgres_conflict,
+            postgres_write_engine,
+        )
+    except ModuleNotFoundError as exc:
+        raise SetupError(missing_driver(exc.name or "psycopg")) from exc
+    return Units(
+        partial(postgres_write_engine, url, settings),
+        explain,
+        is_postgres_conflict,
+        settings,
+        threads=settings.pool_size,
+        label=label,
+    )
+
+
+def _explained(exc: BaseException, *, url: URL, label: str) -> TilthError | None:
+    """None: a mistake in the statement, which is a bug and no fault of the request."""
+    if isinstance(exc, IntegrityError):
+        return broken_rule()
+    for each in chain_of(exc):
+        state = getattr(each, "sqlstate", None) or ""
+        if state.startswith("22"):
+            return unfit_body()
+        if state == RAISED_BY_A_TRIGGER:
+            return broken_rule()
+        failure = failure_of(each, url)
+        if failure is not None:
+            return unavailable(failure, label)
+    return None
