@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ APP_HELP = (
 AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", help=APP_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
+FileArgument = Annotated[
+    str | None, typer.Argument(metavar="FILE[:app]", help="The same as --app.")
+]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")]
 SchemaOption = Annotated[
     str | None, typer.Option(help="Of PostgreSQL, if not the first of the search path.")
@@ -173,7 +176,10 @@ def show(
 
 
 def check(
-    app: AppOption = None, as_json: JsonOption = False, traceback: TracebackOption = False
+    file: FileArgument = None,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
 ) -> None:
     """Tell every mistake in an application.
 
@@ -184,12 +190,12 @@ def check(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        check(app, as_json=as_json)
+        check(app or file, as_json=as_json)
 
 
 def explain(
     actor: Annotated[str, typer.Argument(help="anonymous, an id, or id=7,roles=admin+editor.")],
-    action: Annotated[Literal["read"], typer.Argument(help="What they want to do.")],
+    action: Annotated[str, typer.Argument(metavar="read", help="What they want to do.")],
     row: Annotated[str, typer.Argument(metavar="RESOURCE/KEY", help="As in URLs: heroes/7")],
     app: AppOption = None,
     as_json: JsonOption = False,
@@ -203,10 +209,11 @@ def explain(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        explain(app, actor, row, as_json=as_json)
+        explain(app, actor, action, row, as_json=as_json)
 
 
 def openapi(
+    file: FileArgument = None,
     app: AppOption = None,
     actor: ActorOption = "anonymous",
     output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
@@ -221,7 +228,7 @@ def openapi(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        openapi(app, actor, output, as_json=as_json)
+        openapi(app or file, actor, output, as_json=as_json)
 
 
 def models(
@@ -232,7 +239,7 @@ def models(
 ) -> None:
     """Print models for an existing database.
 
-    A Python file with a SQLAlchemy class for each table.
+    A Python file with a SQLAlchemy class for each table. It takes a few seconds.
     """
     from tilth.cli.model_file import print_models
     from tilth.cli.talk import telling_failures

@@ -11,6 +11,7 @@ from tilth.kernel.policy.fold import leaves_replaced
 from tilth.kernel.policy.policy import Action, Policy
 from tilth.kernel.policy.rulebook import owners_bound
 from tilth.kernel.policy.rules import Owner
+from tilth.kernel.policy.source import slips_at
 from tilth.kernel.schema.resource import Resource
 from tilth.kit.text import suggest
 
@@ -31,6 +32,16 @@ def policy_findings(
     for code, subject, reason, remedy in _mistakes(resource, policy):
         if code != UNKNOWN_FIELD or subject not in faulty:
             yield Finding(code, f"{resource.title}.{subject}", reason, remedy, where=where)
+    yield from _operator_findings(resource, policy)
+    if not any(getattr(policy, action) is not None for action in ACTIONS):
+        yield Finding(
+            "policy.nothing_allowed",
+            resource.title,
+            "has a policy that allows nothing to anybody.",
+            "Say who may read it: Policy(read=public).",
+            "warning",
+            where,
+        )
 
 
 def missing_policy(model: type, where: str | None = None) -> Finding:
@@ -44,6 +55,20 @@ def missing_policy(model: type, where: str | None = None) -> Finding:
     )
 
 
+def _operator_findings(resource: Resource, policy: Policy) -> Iterator[Finding]:
+    """Rules of which a part was dropped before they came here."""
+    file, _, line = policy.where.rpartition(":")
+    for slip in slips_at(file, int(line)):
+        yield Finding(
+            "policy.python_operator",
+            f"{resource.title}.{slip.option}",
+            f"{slip.text} is not the rule it looks like: {slip.reason}",
+            slip.remedy,
+            where=f"{file}:{slip.line}",
+        )
+
+
+ACTIONS = (*get_args(Action), "write")
 Mistake = tuple[str, str, str, str]
 """Code, subject within the resource, reason, remedy."""
 
@@ -60,7 +85,7 @@ def _mistakes(resource: Resource, policy: Policy) -> Iterator[Mistake]:
                 "is part of the key and cannot be hidden: every address is made of it.",
                 "Expose a model with another key, or leave it readable.",
             )
-    actions = {a: getattr(policy, a) for a in (*get_args(Action), "write")}
+    actions = {action: getattr(policy, action) for action in ACTIONS}
     for place, rule in (actions | {f"fields[{n!r}]": r for n, r in policy.fields.items()}).items():
         if rule is not None:
             yield from _rule_mistakes(resource, place, rule)

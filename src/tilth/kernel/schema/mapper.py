@@ -68,6 +68,11 @@ def resolve(exposures: Sequence[Exposure], dialect_name: str) -> Resolved:
         if fields and not broken:
             relations, loose = relations_of(mapper, names)
             found += [*loose, *_relation_warnings(mapper, relations)]
+        # What is searched is said where the model is exposed, and does not keep its policy from
+        # being checked too.
+        known = [prop.key for prop in declared(mapper, ColumnProperty)]
+        searched = search_findings(exposure, fields, known) if fields else ()
+        findings += [placed(each, exposure.where, place_of(mapper.class_)) for each in searched]
         findings += [placed(finding, place_of(mapper.class_)) for finding in found]
         if not fields or broken:
             continue
@@ -93,9 +98,6 @@ def _fields(
         return {}, unusable
     title = mapper.class_.__name__
     fields, findings = fields_of(mapper, dialect_name, reflected=exposure.reflected)
-    findings += search_findings(
-        exposure, fields, [prop.key for prop in declared(mapper, ColumnProperty)]
-    )
     findings += upkeep_findings(title, exposure.upkeep, fields, exposure.where)
     findings += name_warnings(title, fields)
     if not exposure.reflected:
