@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import Column, ForeignKey, Table, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from tilth.kernel.policy.checks import missing_policy, policy_findings
@@ -26,6 +26,20 @@ class Team(Base):
     heroes: Mapped[list[Hero]] = relationship(back_populates="team")
 
 
+hero_badge = Table(
+    "hero_badge",
+    Base.metadata,
+    Column("hero_id", ForeignKey("hero.id"), primary_key=True),
+    Column("badge_id", ForeignKey("badge.id"), primary_key=True),
+)
+
+
+class Badge(Base):
+    __tablename__ = "badge"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+
+
 class Hero(Base):
     __tablename__ = "hero"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -33,9 +47,10 @@ class Hero(Base):
     owner_id: Mapped[str]
     team_id: Mapped[int] = mapped_column(ForeignKey("team.id"))
     team: Mapped[Team] = relationship(back_populates="heroes")
+    badges: Mapped[list[Badge]] = relationship(secondary=hero_badge)
 
 
-SCHEMA, _ = schema_from([Exposure(Team), Exposure(Hero)], "sqlite")
+SCHEMA, _ = schema_from([Exposure(Team), Exposure(Hero), Exposure(Badge)], "sqlite")
 
 
 def found(policy: Policy) -> list[tuple[str, str]]:
@@ -69,6 +84,14 @@ MISTAKES: list[tuple[Policy, list[tuple[str, str]]]] = [
         Policy(read=(Team.lead == me.id) & (Hero.team_id == Team.id)),
         [("policy.stray_table", "Hero.read")],
     ),
+    (Policy(link={"bages": public}), [("policy.unknown_link", "Hero.bages")]),
+    (Policy(link={"team": public}), [("policy.unknown_link", "Hero.team")]),
+    (
+        Policy(link={"badges": owner("owner_id")}),
+        [("policy.owner_of_another", "Hero.link['badges']")],
+    ),
+    (Policy(link={"badges": Hero.name == "x"}), [("policy.stray_table", "Hero.link['badges']")]),
+    (Policy(link={"badges": not_a_rule(1)}), [("policy.not_a_rule", "Hero.link['badges']")]),
     (Policy(fields={"name": Team.lead == "x"}), [("policy.stray_table", "Hero.fields['name']")]),
     (
         Policy(read=owner("x"), hidden=("y", "id"), delete=not_a_rule(0)),
@@ -120,6 +143,18 @@ def test_column_with_a_mistake_of_its_own_is_no_unknown_field() -> None:
     findings = policy_findings(SCHEMA["heroes"], policy, faulty={"tags"})
 
     assert [finding.subject for finding in findings] == ["Hero.nmae"]
+
+
+def test_rule_over_the_other_side_says_who_may_be_linked() -> None:
+    assert found(Policy(link={"badges": Badge.owner_id == me.id})) == []
+
+
+def test_row_that_nobody_can_complete_is_a_warning() -> None:
+    closed = Policy(create=public, hidden=("name",), read_only=("owner_id",), preset={})
+
+    warnings = [f.subject for f in policy_findings(SCHEMA["heroes"], closed) if f.level != "error"]
+
+    assert warnings == ["Hero.name", "Hero.owner_id"]
 
 
 def test_policy_that_allows_nothing_is_a_warning() -> None:
