@@ -8,11 +8,12 @@ from tilth.feature import Backend, Feature
 from tilth.features.api.pages import docs_routes
 from tilth.features.api.routes import ApiRoute
 from tilth.features.api.service.description import Descriptions
+from tilth.features.api.service.idempotency import Once
 
 
 def _routes(backend: Backend) -> Sequence[BaseRoute]:
     described = Route("/openapi.json", Descriptions(backend).answer, include_in_schema=False)
-    return [described, *docs_routes(backend.title), ApiRoute(backend)]
+    return [described, *docs_routes(backend.title), ApiRoute(backend, Once())]
 
 
 feature = Feature("api", routes=_routes)

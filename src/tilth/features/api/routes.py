@@ -18,6 +18,7 @@ from tilth.features.api.service.answers import VARY, row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
 from tilth.features.api.service.conditional import CACHING, conditional
 from tilth.features.api.service.etags import body_tag, strong
+from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.intents import intent_from
 from tilth.features.api.service.links import collection_path, sent_path
 from tilth.features.api.service.writes import Write, accept_headers, write_answer
@@ -33,8 +34,8 @@ class ApiRoute(BaseRoute):
     One look-up by name instead of a route per resource: cost does not grow with their number.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
+    def __init__(self, backend: Backend, once: Once) -> None:
+        self.backend, self.once = backend, once
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path = _path_below_root(scope)
@@ -45,7 +46,7 @@ class ApiRoute(BaseRoute):
         raise NoMatchFound(name, dict(path_params))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await answer(Request(scope, receive), self.backend)
+        response = await answer(Request(scope, receive), self.backend, self.once)
         if scope["method"] == "HEAD":
             response = _without_body(response)
         await response(scope, receive, send)
@@ -58,7 +59,7 @@ def _without_body(response: Response) -> Response:
     return bare
 
 
-async def answer(request: Request, backend: Backend) -> Response:
+async def answer(request: Request, backend: Backend, once: Once) -> Response:
     """Raises ProblemError for whatever cannot be answered."""
     segments = segments_of(request.scope, PREFIX)
     if segments and segments[-1] == "":
@@ -75,7 +76,7 @@ async def answer(request: Request, backend: Backend) -> Response:
         _is_here(sight, address)
         raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
     assert backend.units is not None  # or no method for writing would have been declared
-    return await write_answer(Write(request, backend, backend.units, sight, base), address)
+    return await write_answer(Write(request, backend, backend.units, once, sight, base), address)
 
 
 async def _read(

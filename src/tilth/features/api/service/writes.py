@@ -14,6 +14,7 @@ from tilth.features.api.service.addresses import Address
 from tilth.features.api.service.bodies import ACCEPTED, json_body
 from tilth.features.api.service.conditional import CACHING
 from tilth.features.api.service.etags import row_parts
+from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.negotiate import negotiate
 from tilth.features.api.service.outcome import Outcome, outcome_of
@@ -42,11 +43,15 @@ _ACTIONS: dict[tuple[str, str], WriteAction] = {
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What every step of answering needs. base: where the API is, behind any root path."""
+    """What every step of answering needs. base: where the API is, behind any root path.
+
+    once: runs the unit of work, unless its Idempotency-Key was answered before.
+    """
 
     request: Request
     backend: Backend
     units: Units
+    once: Once
     sight: Sight
     base: str
 
@@ -94,7 +99,8 @@ async def _carried_out(write: Write, plan: WritePlan, wanted: Preferences) -> Ou
         [change] = carry_out(scope, [plan])
         return outcome_of(change, write.base, wanted)
 
-    return await write.units.run(work, keep=not wanted.dry_run)
+    keep = not wanted.dry_run
+    return await write.once.run(write.request, write.sight.actor, write.units, work, keep=keep)
 
 
 def _response(outcome: Outcome) -> Response:
