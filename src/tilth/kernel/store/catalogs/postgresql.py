@@ -13,6 +13,7 @@ from sqlalchemy import (
     Identity,
     TableClause,
     Text,
+    case,
     cast,
     column,
     exists,
@@ -43,26 +44,27 @@ _VIEWS = frozenset("vm")
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One line of pg_class. kind: relkind. readable: the role we are may select from it."""
+    """One line of pg_class. kind: relkind. obstacle: why it cannot be read, empty if it can."""
 
     name: str
     kind: str
-    readable: bool
+    obstacle: str
 
 
 def postgresql_catalog(connection: Connection, schema: str | None) -> Catalog:
     """Tables, views, materialized views and foreign tables that the role may read.
 
+    A view is not tried out, since that may take long: one that fails is told when it is asked for.
     Partitions are read through their parent; what belongs to an extension is left out.
     schema: None for the first of the search path.
     """
     inspector = inspect(connection)
     listed = _listed(connection, schema or inspector.default_schema_name or "public")
-    readable = {each.name: each for each in listed if each.readable}
+    readable = {each.name: each for each in listed if not each.obstacle}
     notes = [
-        f"{_KINDS[each.kind]} {each.name!r} is left out: no right to read it."
+        f"{_KINDS[each.kind]} {each.name!r} is left out: {each.obstacle}."
         for each in listed
-        if not each.readable
+        if each.obstacle
     ]
     if not readable:
         return Catalog((), tuple(notes))
@@ -72,7 +74,7 @@ def postgresql_catalog(connection: Connection, schema: str | None) -> Catalog:
 
 def _listed(connection: Connection, schema: str) -> list[_Listed]:
     relation = _catalog_table(
-        "pg_class", "oid", "relname", "relkind", "relispartition", "relnamespace"
+        "pg_class", "oid", "relname", "relkind", "relispartition", "relnamespace", "relispopulated"
     )
     namespace = _catalog_table("pg_namespace", "oid", "nspname")
     depend = _catalog_table("pg_depend", "classid", "objid", "deptype")
@@ -82,8 +84,16 @@ def _listed(connection: Connection, schema: str) -> list[_Listed]:
         depend.c.deptype == literal_column("'e'"),
     )
     kind = cast(relation.c.relkind, Text)
+    obstacle = case(
+        (~func.has_table_privilege(relation.c.oid, "SELECT"), "no right to read it"),
+        (
+            ~relation.c.relispopulated,
+            "it has not been filled, which REFRESH MATERIALIZED VIEW does",
+        ),
+        else_="",
+    )
     chosen = (
-        select(relation.c.relname, kind, func.has_table_privilege(relation.c.oid, "SELECT"))
+        select(relation.c.relname, kind, obstacle)
         .join_from(relation, namespace, relation.c.relnamespace == namespace.c.oid)
         .where(
             namespace.c.nspname == schema,

@@ -5,7 +5,12 @@ from typing import Literal
 
 from tilth.errors import BadRequest, Conflict, Invalid, Unavailable
 
-Code = Literal["database_unavailable", "database_busy", "query_timeout", "database_schema"]
+Code = Literal[
+    "database_unavailable", "database_busy", "query_timeout", "database_schema", "database_rows"
+]
+
+_MENDED_BY_PEOPLE = frozenset({"database_schema", "database_rows"})
+"""To ask again in a second is no advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,7 @@ class Failure:
 
 def unavailable(failure: Failure, label: str) -> Unavailable:
     """The 503 of a request. Which database, table and column, and the hint: notes for the log."""
-    # Only a person mends a schema: to ask again in a second is no advice.
-    again = "" if failure.code == "database_schema" else "1"
+    again = "" if failure.code in _MENDED_BY_PEOPLE else "1"
     error = Unavailable(
         failure.told or failure.sentence, code=failure.code, headers={"Retry-After": again}
     )
@@ -72,6 +76,12 @@ def no_connection_free(seconds: float) -> Failure:
     )
 
 
+UNREADABLE_ROWS = Failure(
+    "database_rows",
+    "The database cannot compute a value of the rows that were asked for.",
+    "A view divides by zero or converts a value that does not fit, for example: "
+    "select from it directly to see what.",
+)
 UNLIKE_MODELS = "The tables of the database do not fit the models."
 
 
