@@ -1,4 +1,4 @@
-"""Databases with views that fail, served as they are: the client learns that it is not the request."""
+"""Databases as other programs leave them: views that fail, columns of texts and numbers."""
 
 from __future__ import annotations
 
@@ -98,3 +98,43 @@ def test_whatever_the_database_says_of_a_row_is_503(
 
     assert told(answer)[:2] == (503, code)
     assert "secret" not in answer.text
+
+
+@pytest.fixture
+def mixed(sqlite_url: str, serve: Any) -> Any:
+    """Table t with texts and numbers in v and in the key."""
+    run(
+        sqlite_url,
+        "CREATE TABLE t (id NOT NULL PRIMARY KEY, v)",
+        "INSERT INTO t VALUES (1, 5), ('x', 'five'), (2.5, 1.5), ('07', '5'), (4, NULL)",
+    )
+    return serve(adopt(sqlite_url))
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("v=5", [1, "07"]),
+        ("v=1.5", [2.5]),
+        ("v__ne=5", [2.5, "x"]),
+        ("v__in=five,1.5", [2.5, "x"]),
+        ('filter=v = "5" or v is null', [1, 4, "07"]),
+        ("v__startswith=5", [1, "07"]),
+        ("id=2.5", [2.5]),
+        ("id=7", []),
+    ],
+)
+def test_value_among_others_is_found_as_it_is_shown(mixed: Any, query: str, keys: Any) -> None:
+    assert [row["id"] for row in mixed(f"/api/ts?{query}").json()["items"]] == keys
+
+
+@pytest.mark.parametrize("key", [1, 2.5, "x", "07"])
+def test_row_is_at_its_key_whatever_that_is(mixed: Any, key: Any) -> None:
+    assert mixed(f"/api/ts/{key}").json()["id"] == key
+
+
+def test_document_promises_no_type_where_values_are_mixed(mixed: Any) -> None:
+    schemas = mixed("/openapi.json").json()["components"]["schemas"]
+
+    [row] = (each for each in schemas.values() if "v" in each.get("properties", {}))
+    assert row["properties"] == {"id": {}, "v": {}}

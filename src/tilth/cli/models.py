@@ -19,6 +19,7 @@ from tilth.errors import CommandError
 from tilth.kernel.schema.adoption.moments import SpelledMoment
 from tilth.kernel.schema.adoption.naming import named_ways
 from tilth.kernel.schema.adoption.wording import class_name
+from tilth.kernel.schema.types import MixedText
 from tilth.kernel.store.reflect import Reflected, reflect_database
 from tilth.kernel.store.sync import explain_connection_error, sync_engine
 
@@ -57,7 +58,7 @@ def _make_writable(table: Table, engine: Engine) -> None:
     """What only Tilth knows how to read becomes what a model file can say."""
     for column in table.columns:
         column.info.pop("tilth_kind", None)
-        if isinstance(column.type, SpelledMoment | NullType):
+        if isinstance(column.type, SpelledMoment | MixedText | NullType):
             column.type = Text()
     generated = [column for column in table.columns if _lacks_expression(column)]
     if generated:

@@ -26,6 +26,7 @@ from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, T
 from tilth.kernel.store.binds import Binds, bind_type
 from tilth.kernel.store.carrier import is_short_float
 from tilth.kernel.store.instants import compared_as_text, is_standard_text
+from tilth.kernel.store.mixed import compared_as_shown, is_compared_as_shown
 from tilth.kernel.store.source import Source, joined, value_of
 
 Sql = ColumnElement[Any]
@@ -61,6 +62,8 @@ def _test(test: Test, source: Source, binds: Binds) -> Sql:
         return value.is_(None) if test.lookup == "isnull" else value.is_not(None)
     if is_standard_text(value.type, binds.dialect):
         return compared_as_text(test, value, binds)
+    if is_compared_as_shown(test, value):
+        return compared_as_shown(test, value, binds)
     type_ = bind_type(test.access.fields[test.field].kind, value.type)
     given: list[Sql] = [binds.slot(slot, type_) for slot in test.slots]
     if binds.dialect.name == "postgresql" and is_short_float(value.type):
