@@ -88,10 +88,15 @@ def exception_handlers(
     }
 
 
-def problem_of_status(status: int, code: str, detail: str) -> Response:
+def problem_of_status(status: int, code: str, detail: str, request_id: str) -> Response:
     """A problem that no part of the application raised, such as one found before it was asked."""
     return _response(
-        status=status, title=_phrase(status), detail=detail, code=code, request_id=None
+        status=status,
+        title=_phrase(status),
+        detail=detail,
+        code=code,
+        request_id=request_id,
+        headers={"x-request-id": request_id},
     )
 
 
