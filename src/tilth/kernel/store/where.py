@@ -11,6 +11,7 @@ from sqlalchemy import (
     REAL,
     ColumnElement,
     Select,
+    Text,
     and_,
     cast,
     exists,
@@ -59,7 +60,11 @@ def _related(condition: Related, source: Source, binds: Binds) -> Sql:
 def _test(test: Test, source: Source, binds: Binds) -> Sql:
     value = value_of(source, test.field)
     if test.lookup in ("isnull", "notnull"):
-        return value.is_(None) if test.lookup == "isnull" else value.is_not(None)
+        is_null: Sql = value.is_(None)
+        if test.access.fields[test.field].kind.name == "json":
+            # The null of JSON, which SQLAlchemy writes for None, is answered as null too.
+            is_null = or_(is_null, func.trim(cast(value, Text)) == literal_column("'null'"))
+        return is_null if test.lookup == "isnull" else not_(is_null)
     if is_standard_text(value.type, binds.dialect):
         return compared_as_text(test, value, binds)
     if is_compared_as_shown(test, value):
