@@ -261,3 +261,14 @@ def test_model_file_of_no_database_is_one_sentence(folder: Path, run: Run) -> No
 
     assert ended.code == 1
     assert "sqlite:///none.db: The database file does not exist." in ended.err
+
+
+def test_what_the_file_prints_is_not_in_the_document(
+    tmp_path: Path, write: Callable[..., Path], run: Run
+) -> None:
+    write(tmp_path, {"app.py": 'from tilth import Tilth\n\nprint("hello")\napp = Tilth()\n'})
+
+    ended = run("check", "--json", cwd=tmp_path)
+
+    assert ended.document == {"findings": []}
+    assert "hello" in ended.err
