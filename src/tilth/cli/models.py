@@ -20,7 +20,7 @@ from tilth.kernel.schema.adoption.moments import SpelledMoment
 from tilth.kernel.schema.adoption.naming import named_ways
 from tilth.kernel.schema.adoption.wording import class_name
 from tilth.kernel.schema.types import MixedText
-from tilth.kernel.store.reflect import Reflected, reflect_database
+from tilth.kernel.store.reflect import Reflected, no_tables, reflect_database
 from tilth.kernel.store.sync import explain_connection_error, sync_engine
 
 Place = tuple[Table, str, frozenset[Column[Any]]]
@@ -44,6 +44,8 @@ def write_models(url: str, schema: str | None = None) -> str:
     engine = sync_engine(url, read_only=True)
     try:
         reflected = reflect_database(engine, schema)
+        if not reflected.metadata.tables:
+            raise no_tables(schema)
         for table in reflected.metadata.tables.values():
             _make_writable(table, engine)
         source = _Writer(reflected.metadata, engine, ["nojoined"]).generate()
