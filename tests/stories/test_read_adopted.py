@@ -138,3 +138,23 @@ def test_document_promises_no_type_where_values_are_mixed(mixed: Any) -> None:
 
     [row] = (each for each in schemas.values() if "v" in each.get("properties", {}))
     assert row["properties"] == {"id": {}, "v": {}}
+
+
+def test_table_that_is_inherited_from_is_paged_completely(postgres_url: str, serve: Any) -> None:
+    run(
+        postgres_url,
+        "CREATE TABLE parent (id int PRIMARY KEY, a text)",
+        "CREATE TABLE child (b text) INHERITS (parent)",
+        "INSERT INTO parent VALUES (1, 'parent')",
+        "INSERT INTO child VALUES (1, 'child', 'x'), (1, 'other', 'y'), (2, 'child', 'z')",
+    )
+    ask = serve(adopt(postgres_url))
+
+    seen, address = [], "/api/parents?sort=id&limit=1"
+    while address:
+        page = ask(address).json()
+        seen += [(row["id"], row["a"]) for row in page["items"]]
+        address = page["next"]
+
+    assert seen == [(1, "child"), (1, "other"), (1, "parent"), (2, "child")]
+    assert ask("/api/parents/1").status_code == 404

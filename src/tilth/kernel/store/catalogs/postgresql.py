@@ -13,6 +13,7 @@ from sqlalchemy import (
     Identity,
     TableClause,
     Text,
+    and_,
     case,
     cast,
     column,
@@ -44,11 +45,15 @@ _VIEWS = frozenset("vm")
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One line of pg_class. kind: relkind. obstacle: why it cannot be read, empty if it can."""
+    """One line of pg_class. kind: relkind. obstacle: why it cannot be read, empty if it can.
+
+    has_heirs: selecting from it also gives the rows of tables that INHERIT from it.
+    """
 
     name: str
     kind: str
     obstacle: str
+    has_heirs: bool
 
 
 def postgresql_catalog(connection: Connection, schema: str | None) -> Catalog:
@@ -84,6 +89,8 @@ def _listed(connection: Connection, schema: str) -> list[_Listed]:
         depend.c.deptype == literal_column("'e'"),
     )
     kind = cast(relation.c.relkind, Text)
+    heirs = _catalog_table("pg_inherits", "inhparent")
+    has_heirs = and_(kind == "r", exists().where(heirs.c.inhparent == relation.c.oid))
     obstacle = case(
         (~func.has_table_privilege(relation.c.oid, "SELECT"), "no right to read it"),
         (
@@ -93,7 +100,7 @@ def _listed(connection: Connection, schema: str) -> list[_Listed]:
         else_="",
     )
     chosen = (
-        select(relation.c.relname, kind, obstacle)
+        select(relation.c.relname, kind, obstacle, has_heirs)
         .join_from(relation, namespace, relation.c.relnamespace == namespace.c.oid)
         .where(
             namespace.c.nspname == schema,
@@ -134,15 +141,21 @@ def _tables(
             name,
             schema,
             tuple(map(_column, columns.get(place, []))),
-            _key(keys.get(place)),
-            tuple(_uniques(indexes.get(place, []))),
+            () if each.has_heirs else _key(keys.get(place)),
+            () if each.has_heirs else tuple(_uniques(indexes.get(place, []))),
             tuple(_references(references.get(place, []), schema)),
             _comment(comments.get(place)),
             is_view=each.kind in _VIEWS,
         )
         if table.columns:
             tables.append(table)
-    return tables, [note for table in tables for note in _unknown(table)]
+    notes = [
+        f"{each.name!r} is inherited from, and its key holds for its own rows only: "
+        "rows are listed but not addressed."
+        for each in listed.values()
+        if each.has_heirs
+    ]
+    return tables, [*notes, *(note for table in tables for note in _unknown(table))]
 
 
 def _unknown(table: FoundTable) -> list[str]:
