@@ -167,6 +167,8 @@ class Application(FastAPI):
         resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
         findings = [*resolved.findings, *cors_findings(self.settings.web)]
         findings.extend(self._policy_findings(resolved))
+        for feature in self.features:
+            findings.extend(feature.checks(resolved.schema, self.router.routes))
         of_model = {declared.exposure.model: declared for declared in self._declared}
         by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
         return resolved.schema, by_name, database, findings
