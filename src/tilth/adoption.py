@@ -7,14 +7,13 @@ from pathlib import PurePath
 from sqlalchemy.exc import SQLAlchemyError
 
 from tilth.app import Declared
-from tilth.errors import CommandError
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import public, signed_in
 from tilth.kernel.schema.adopt import exposures_from
 from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.store.engine import database_url
-from tilth.kernel.store.reflect import reflect_database
+from tilth.kernel.store.reflect import no_tables, reflect_database
 from tilth.kernel.store.sync import existing_engine, explain_connection_error
 from tilth.kit.heap import nothing_collected
 from tilth.runtime.web.actor import bearer_reader
@@ -65,6 +64,5 @@ def _found_in(url: str, schema: str | None) -> tuple[tuple[str, ...], tuple[Expo
         engine.dispose()
     adopted = exposures_from(reflected.metadata, engine.dialect.name)
     if not adopted.exposures:
-        place = f"schema {schema!r}" if schema else "database"
-        raise CommandError(f"There are no tables in the {place}.", "Check the database URL.")
+        raise no_tables(schema)
     return (*reflected.notes, *adopted.notes), adopted.exposures

@@ -29,6 +29,7 @@ from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.checks import missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
+from tilth.kernel.policy.source import Sources
 from tilth.kernel.schema.exposure import NO_UPKEEP, Exposure, Upkeep
 from tilth.kernel.schema.mapper import Resolved, resolve
 from tilth.kernel.schema.resource import Resource, Schema
@@ -167,12 +168,15 @@ class Application(FastAPI):
         resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
         findings = [*resolved.findings, *cors_findings(self.settings.web)]
         findings.extend(self._policy_findings(resolved))
+        for feature in self.features:
+            findings.extend(feature.checks(resolved.schema, self.router.routes))
         of_model = {declared.exposure.model: declared for declared in self._declared}
         by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
         return resolved.schema, by_name, database, findings
 
     def _policy_findings(self, resolved: Resolved) -> Iterator[Finding]:
         """Also of resources with other mistakes, so that none is found only after the others."""
+        sources = Sources()
         known: dict[type, tuple[Resource, Collection[str]]] = {
             resource.model: (resource, ()) for resource in resolved.schema.values()
         }
@@ -183,7 +187,9 @@ class Application(FastAPI):
                 yield missing_policy(model, where)
             elif model in known:
                 resource, faulty = known[model]
-                yield from policy_findings(resource, declared.policy, where, faulty=faulty)
+                yield from policy_findings(
+                    resource, declared.policy, where, faulty=faulty, sources=sources
+                )
 
     def _frozen(self) -> Backend:
         schema, declared, database, findings = self._resolved()

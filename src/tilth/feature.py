@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from tilth.errors import Finding
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.rulebook import Rulebook
 from tilth.kernel.schema.resource import Schema
@@ -41,14 +42,22 @@ class Backend:
     notes: tuple[str, ...] = ()
 
 
+def _no_findings(schema: Schema, own: Sequence[BaseRoute]) -> Sequence[Finding]:
+    return ()
+
+
 def _no_routes(backend: Backend) -> Sequence[BaseRoute]:
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One battery. routes: made once, when the application is frozen, behind the developer's own."""
+    """One battery. routes: made once, when the application is frozen, behind the developer's own.
+
+    checks: what is wrong between the schema and the developer's own routes.
+    """
 
     name: str
     routes: Callable[[Backend], Sequence[BaseRoute]] = _no_routes
     readers: tuple[CredentialReader, ...] = ()
+    checks: Callable[[Schema, Sequence[BaseRoute]], Sequence[Finding]] = _no_findings

@@ -126,7 +126,8 @@ def test_addresses_are_one_document_for_programs(models_folder: Path, start: Sta
 
 
 REFUSALS = [
-    ("models.py --no-reload --host 0.0.0.0", 1, "it is served on this machine only."),
+    ("models.py --no-reload --host 0.0.0.0", 2, "it is served on this machine only."),
+    ("models.py --host 0.0.0.0", 2, "it is served on this machine only."),
     ("models.py:app --no-reload", 1, "models.py has nothing called app."),
     ("model.py", 1, "Did you mean models.py?"),
     ("sqlite:///x.db", 1, "Serve it with: tilth serve DATABASE_URL"),

@@ -280,3 +280,14 @@ def test_model_file_of_a_path_is_told_its_url(folder: Path, run: Run) -> None:
 
     assert ended.code == 1
     assert "heroes.db is not a database URL.\n  help: Write sqlite:///heroes.db" in ended.err
+
+
+def test_what_the_file_prints_is_not_in_the_document(
+    tmp_path: Path, write: Callable[..., Path], run: Run
+) -> None:
+    write(tmp_path, {"app.py": 'from tilth import Tilth\n\nprint("hello")\napp = Tilth()\n'})
+
+    ended = run("check", "--json", cwd=tmp_path)
+
+    assert ended.document == {"findings": []}
+    assert "hello" in ended.err

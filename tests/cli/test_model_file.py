@@ -98,8 +98,11 @@ def test_tables_without_a_key_are_tables(sqlite_url: str) -> None:
     assert {"keyless", "seen"} <= set(module.Base.metadata.tables)
 
 
-def test_an_empty_database_gives_a_file_that_imports(sqlite_url: str) -> None:
-    assert models_of(sqlite_url, ("CREATE TABLE t (a)", "DROP TABLE t"))
+def test_an_empty_database_is_told_in_a_sentence(sqlite_url: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        models_of(sqlite_url, ("CREATE TABLE t (a)", "DROP TABLE t"))
+
+    assert caught.value.message == "There are no tables in the database."
 
 
 SHOP = (

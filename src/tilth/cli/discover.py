@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,7 +39,9 @@ def imported(target: Target) -> ModuleType:
     if sys.path[:1] != [str(target.folder)]:
         sys.path.insert(0, str(target.folder))
     try:
-        module = import_module(target.module)
+        # What the developer's code prints must not stand in the document that a program reads.
+        with redirect_stdout(sys.stderr):
+            module = import_module(target.module)
     except TilthError:
         raise
     except (Exception, SystemExit) as exc:  # code that is not ours may raise anything

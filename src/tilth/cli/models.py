@@ -31,7 +31,8 @@ from tilth.errors import CommandError
 from tilth.kernel.schema.adoption.moments import SpelledMoment
 from tilth.kernel.schema.adoption.naming import named_ways
 from tilth.kernel.schema.adoption.wording import class_name
-from tilth.kernel.store.reflect import reflect_database
+from tilth.kernel.schema.types import MixedText
+from tilth.kernel.store.reflect import no_tables, reflect_database
 from tilth.kernel.store.sync import existing_engine, explain_connection_error
 
 Place = tuple[Table, str, frozenset[Column[Any]]]
@@ -55,6 +56,8 @@ def write_models(url: str, schema: str | None = None) -> str:
     engine = existing_engine(url)
     try:
         reflected = reflect_database(engine, schema)
+        if not reflected.metadata.tables:
+            raise no_tables(schema)
         notes = list(reflected.notes)
         for table in reflected.metadata.tables.values():
             _make_writable(table, engine)
@@ -71,7 +74,7 @@ def _make_writable(table: Table, engine: Engine) -> None:
     """What only Tilth knows how to read becomes what a model file can say."""
     for column in table.columns:
         column.info.pop("tilth_kind", None)
-        if isinstance(column.type, SpelledMoment | NullType):
+        if isinstance(column.type, SpelledMoment | MixedText | NullType):
             column.type = Text()
         if engine.dialect.name == "sqlite" and column.autoincrement is True:
             # SQLite numbers rows by itself only where the type is spelled INTEGER.

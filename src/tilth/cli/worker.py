@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,9 @@ from tilth.settings import Settings
 
 LOG_LEVEL = "warning"
 
+MISUSE = 2
+"""Exit code for options that do not fit the file: there is no change to wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -53,6 +57,8 @@ def run_worker(order: Order, listening: socket.socket, announced: SharedEvent) -
         serve_order(order, listening, announced)
     except TilthError as error:
         tell(error, order.with_traceback)
+        if isinstance(error, CommandError) and error.exit_code == MISUSE:
+            sys.exit(MISUSE)
         refusing = _refusing(error, order.host)
         _serve(refusing, listening, Settings(), partial(say, "Waiting for a change."))
 
@@ -95,6 +101,7 @@ def _application(order: Order) -> tuple[Application, list[str]]:
         raise CommandError(
             f"{what} anyone can read everything, so it is served on this machine only.",
             "Leave --host out, or add app = Tilth(...) and say in policies who may read.",
+            exit_code=MISUSE,
         )
     return application_of_models(module), [
         f"{what} anyone on this machine can read everything.",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from tilth.feature import Backend, Feature
+from tilth.features.api.checks import shadow_findings
 from tilth.features.api.pages import docs_routes
 from tilth.features.api.routes import ApiRoute
 from tilth.features.api.service.description import Descriptions
@@ -16,4 +17,4 @@ def _routes(backend: Backend) -> Sequence[BaseRoute]:
     return [described, *docs_routes(backend.title), ApiRoute(backend, Once())]
 
 
-feature = Feature("api", routes=_routes)
+feature = Feature("api", routes=_routes, checks=shadow_findings)

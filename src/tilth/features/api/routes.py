@@ -21,6 +21,8 @@ from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.intents import intent_from
 from tilth.features.api.service.links import collection_path, sent_path
+from tilth.features.api.service.media import JSON
+from tilth.features.api.service.negotiate import negotiate
 from tilth.features.api.service.writes import Write, accept_headers, write_answer
 from tilth.kernel.plan.sight import Sight, entered
 from tilth.runtime.web.actor import actor_of
@@ -83,6 +85,7 @@ async def _read(
     request: Request, backend: Backend, sight: Sight, address: Address, base: str
 ) -> Response:
     if address.place == "index":
+        negotiate(request.headers.get("accept"), (JSON,))
         return _index(request, sight, base)
     _is_here(sight, address)
     if address.place == "link":

@@ -11,7 +11,7 @@ from tilth.kernel.policy.fold import leaves_replaced
 from tilth.kernel.policy.policy import Action, Policy
 from tilth.kernel.policy.rulebook import owners_bound
 from tilth.kernel.policy.rules import Owner
-from tilth.kernel.policy.source import slips_at
+from tilth.kernel.policy.source import Sources
 from tilth.kernel.schema.resource import Resource
 from tilth.kit.text import suggest
 
@@ -27,15 +27,17 @@ def policy_findings(
     where: str | None = None,
     *,
     faulty: Collection[str] = (),
+    sources: Sources | None = None,
 ) -> Iterator[Finding]:
     """Every mistake in one policy. where: the expose call, "file.py:12".
 
-    faulty: columns that are no fields only because of a mistake of their own.
+    faulty: columns that are no fields only because of a mistake of their own. sources: to be used
+    for all policies of an application.
     """
     for code, subject, reason, remedy in _mistakes(resource, policy):
         if code != UNKNOWN_FIELD or subject not in faulty:
             yield Finding(code, f"{resource.title}.{subject}", reason, remedy, where=where)
-    yield from _operator_findings(resource, policy)
+    yield from _operator_findings(resource, policy, sources or Sources())
     for code, subject, reason, remedy in _doubts(resource, policy):
         yield Finding(code, subject, reason, remedy, "warning", where)
 
@@ -77,10 +79,10 @@ def missing_policy(model: type, where: str | None = None) -> Finding:
     )
 
 
-def _operator_findings(resource: Resource, policy: Policy) -> Iterator[Finding]:
+def _operator_findings(resource: Resource, policy: Policy, sources: Sources) -> Iterator[Finding]:
     """Rules of which a part was dropped before they came here."""
     file, _, line = policy.where.rpartition(":")
-    for slip in slips_at(file, int(line)):
+    for slip in sources.slips_at(file, int(line)):
         yield Finding(
             "policy.python_operator",
             f"{resource.title}.{slip.option}",

@@ -10,7 +10,6 @@ import ast
 import linecache
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 NO_RULES = frozenset(["hidden", "read_only", "write_once", "preset"])
 """Options of Policy that take names and values."""
@@ -39,23 +38,32 @@ class Source:
     values: Mapping[str, Sequence[ast.expr]]
 
 
-def slips_at(file: str, line: int) -> list[Slip]:
-    """Those in the arguments of the calls that begin there; none where there is no source."""
-    linecache.checkcache(file)
-    source = _parsed("".join(linecache.getlines(file)))
-    found: dict[ast.expr, Slip] = {}
-    for call in source.calls.get(line, ()):
-        given = [("policy", value) for value in call.args]
-        given += [(each.arg or "policy", each.value) for each in call.keywords]
-        for option, value in given:
-            if option not in NO_RULES:
-                found |= dict(_slips(option, value, source.values))
-    return list(found.values())
+class Sources:
+    """Files as they are now, each parsed once: many policies are in one."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[str, Source] = {}
+
+    def slips_at(self, file: str, line: int) -> list[Slip]:
+        """Those in the arguments of the calls that begin there; none where there is no source."""
+        source = self._source(file)
+        found: dict[ast.expr, Slip] = {}
+        for call in source.calls.get(line, ()):
+            given = [("policy", value) for value in call.args]
+            given += [(each.arg or "policy", each.value) for each in call.keywords]
+            for option, value in given:
+                if option not in NO_RULES:
+                    found |= dict(_slips(option, value, source.values))
+        return list(found.values())
+
+    def _source(self, file: str) -> Source:
+        if file not in self._parsed:
+            linecache.checkcache(file)
+            self._parsed[file] = _source_from("".join(linecache.getlines(file)))
+        return self._parsed[file]
 
 
-# Many policies are in one file. By text, so that a file that has changed is read anew.
-@lru_cache(maxsize=8)
-def _parsed(text: str) -> Source:
+def _source_from(text: str) -> Source:
     try:
         tree = ast.parse(text)
     except SyntaxError:  # the file has changed since it was imported

@@ -1,10 +1,10 @@
-"""Column types of Tilth's own: decimals that SQLite keeps exactly."""
+"""Column types of Tilth's own: decimals that SQLite keeps exactly, and its texts among numbers."""
 
 import re
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect, Numeric, String
+from sqlalchemy import Dialect, Numeric, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tilth.kernel.schema.decoders import Carrier, Json, decimal_decoder
@@ -12,6 +12,10 @@ from tilth.kernel.schema.parsers import parse_decimal
 
 _STORED = re.compile(r"[pn]\d+(?:\.\d+)?", re.ASCII)
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
+
+
+class MixedText(Text):
+    """A column of SQLite with texts and numbers side by side: each is answered as it is stored."""
 
 
 class ExactDecimal(TypeDecorator[Decimal]):

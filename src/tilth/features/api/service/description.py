@@ -9,6 +9,8 @@ from starlette.responses import Response
 from tilth.feature import Backend
 from tilth.features.api.service.conditional import CACHING, conditional
 from tilth.features.api.service.etags import body_tag, strong
+from tilth.features.api.service.media import JSON
+from tilth.features.api.service.negotiate import negotiate
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.actor import ANONYMOUS, Actor
 from tilth.runtime.web.actor import actor_of
@@ -43,9 +45,10 @@ class Descriptions:
         self._known: dict[tuple[Any, ...], bytes] = {}
 
     async def answer(self, request: Request) -> Response:
+        negotiate(request.headers.get("accept"), (JSON,))
         actor = await actor_of(request, self.backend.readers)
         body = self._body(actor)
-        headers = {"cache-control": CACHING, "vary": "Authorization"}
+        headers = {"cache-control": CACHING, "vary": "Accept, Authorization"}
         return conditional(request, body, strong(body_tag(body)), headers)
 
     def _body(self, actor: Actor) -> bytes:

@@ -6,6 +6,7 @@ from typing import cast, get_args
 from urllib.parse import parse_qsl
 
 from tilth.errors import BadRequest, bad_parameter
+from tilth.features.api.service.links import BROKEN_ESCAPE, is_well_escaped
 from tilth.kernel.plan.intent import Counting, Intent
 from tilth.kit.text import suggest
 
@@ -57,6 +58,8 @@ def intent_from(
 
 
 def _pairs(query: bytes) -> Sequence[tuple[str, str]]:
+    if not is_well_escaped(query):
+        raise BadRequest(BROKEN_ESCAPE, code="bad_query")
     try:
         return parse_qsl(
             query.decode("ascii"),

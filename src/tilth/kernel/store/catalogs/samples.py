@@ -84,7 +84,10 @@ def _sampled(
     name: str, columns: Mapping[str, TypeEngine[Any]], order: Sequence[str] | None
 ) -> Select[Any]:
     """Only the outside names columns: compiling each of them five times took most of the time."""
-    rows = select(_ALL).select_from(table(name))
+    renamed: list[ColumnElement[Any]] = [
+        column(each).label(_inside(each)) for each in columns if _inside(each) != each
+    ]
+    rows = select(_ALL, *renamed).select_from(table(name))
     if order is None:
         both_ends: Select[Any] | CompoundSelect[Any] = rows.limit(2 * ROWS_AT_EACH_END)
     else:
@@ -96,10 +99,15 @@ def _sampled(
         both_ends = union_all(first, last)
     return select(
         *(
-            _cut(column(each)) if may_be_long(type_) else column(each)
+            _cut(column(_inside(each))) if may_be_long(type_) else column(_inside(each))
             for each, type_ in columns.items()
         )
     ).select_from(both_ends.subquery())
+
+
+def _inside(name: str) -> str:
+    """What a subquery calls the column: SQLite (3.23 on) lets none of its columns be named so."""
+    return f"tilth {name}" if name.lower() in ("true", "false") else name
 
 
 def _part(rows: Select[Any], order: Sequence[ColumnElement[Any]]) -> Select[Any]:

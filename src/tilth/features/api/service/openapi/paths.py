@@ -204,7 +204,7 @@ def index_of(writing: Writing) -> PathItem:
         "additionalProperties": False,
     }
     found = {"description": "The resources there are.", "content": {JSON: {"schema": schema}}}
-    refused = _by_status(writing.responses.with_body, (401, 429))
+    refused = _by_status(writing.responses.with_body, (401, 406, 429))
     return {
         "get": {
             "operationId": writing.names.fresh("list_resources"),
