@@ -1,6 +1,7 @@
 """Your models in, a whole backend out."""
 
 from tilth.errors import SetupError
+from tilth.kernel.events.event import Event
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import me, owner, public, role, signed_in
@@ -9,6 +10,7 @@ from tilth.standard import Tilth
 
 __all__ = [
     "Actor",
+    "Event",
     "ExactDecimal",
     "Policy",
     "SetupError",

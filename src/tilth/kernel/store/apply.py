@@ -19,6 +19,7 @@ from tilth.kernel.policy.fold import Folded
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.schema.resource import Relation
 from tilth.kernel.store import entities, links
+from tilth.kernel.store.cascades import taken_along
 from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.record import Record, Wish
 from tilth.kernel.store.scope import Scope
@@ -40,7 +41,7 @@ def carry_out(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
     unit must be rolled back.
     """
     changes = [_apply(scope, plan) for plan in plans]
-    write_events(scope.session, scope.events)
+    write_events(scope.session, scope.outbox, scope.events)
     return changes
 
 
@@ -130,6 +131,8 @@ def _as_updated(scope: Scope, plan: WritePlan) -> Record:
 def _delete(scope: Scope, plan: WritePlan) -> Change:
     before = _found(scope, Row(plan.rights, plan.key), ("delete",), entity=True)
     _check_match(plan, before)
+    for each in taken_along(scope, before.entity):
+        _tell(scope, each.rights, "deleted", each, None)
     entities.delete(scope.session, before.entity)
     _tell(scope, plan.rights, "deleted", before, None)
     return Change(plan, before, None)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from tilth.kernel.events.event import Event
 from tilth.kernel.plan.sight import Sight
+from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
 
 
@@ -21,6 +22,7 @@ class Scope:
     session: Session
     sight: Sight
     records: Records
+    outbox: Outbox
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
     request_id: str | None = None
