@@ -2,6 +2,7 @@
 
 from tilth.errors import SetupError
 from tilth.kernel.events.event import Event
+from tilth.kernel.plan.change import WritePlan
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import me, owner, public, role, signed_in
@@ -15,6 +16,7 @@ __all__ = [
     "Policy",
     "SetupError",
     "Tilth",
+    "WritePlan",
     "me",
     "owner",
     "public",

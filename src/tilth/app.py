@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tilth.errors import Finding, SetupError
 from tilth.feature import Backend, Feature
 from tilth.kernel.events.catalog import catalog_from
+from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.checks import policy_findings
 from tilth.kernel.policy.policy import Policy
@@ -54,6 +55,7 @@ class Declared:
     policy: Policy | None
     cache: str | None = None
     require_if_match: bool = False
+    before: tuple[Before, ...] = ()
 
 
 class Application(FastAPI):
@@ -106,6 +108,7 @@ class Application(FastAPI):
         search: Sequence[str] = (),
         cache: str | None = None,
         require_if_match: bool = False,
+        before: Sequence[Before] = (),
     ) -> None:
         """Make a model a resource. Mistakes are collected and told together when frozen.
 
@@ -113,9 +116,10 @@ class Application(FastAPI):
         derived from the class otherwise. search: text fields that `q=` looks into.
         cache: Cache-Control of its answers, "private, no-cache" unless given.
         require_if_match: PUT, PATCH and DELETE without If-Match are refused (428).
+        before: pure functions that every change of a row goes through before it is made.
         """
         exposure = Exposure(model, name, tuple(search), _caller())
-        self.declare(Declared(exposure, policy, cache, require_if_match))
+        self.declare(Declared(exposure, policy, cache, require_if_match, tuple(before)))
 
     def declare(self, declared: Declared) -> None:
         """What expose does, for exposures made by a program."""
@@ -213,6 +217,7 @@ class Application(FastAPI):
             conditional=frozenset(n for n, given in declared.items() if given.require_if_match),
             units=units,
             records=Records(database.dialect),
+            hooks={name: given.before for name, given in declared.items() if given.before},
             outbox=self._relay.outbox if self._relay else Outbox(),
             schemes=self._schemes,
             user_document=self.openapi,

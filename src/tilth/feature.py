@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from tilth.kernel.plan.before import Hooks
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.rulebook import Rulebook
 from tilth.kernel.schema.resource import Schema
@@ -21,7 +22,7 @@ class Backend:
     """The frozen application that every feature serves.
 
     caching: resource → its Cache-Control. conditional: resources whose rows change with If-Match
-    only. outbox: who is told of changes.
+    only. hooks: before a change is made. outbox: who is told of it after.
     units: for writing; None when no policy lets anyone, or the database is not ours. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
     own routes, made anew on each call. notes: what adopting a database renamed or left out.
     """
@@ -38,6 +39,7 @@ class Backend:
     conditional: frozenset[str]
     units: Units | None
     records: Records
+    hooks: Hooks
     outbox: Outbox
     schemes: Mapping[str, Mapping[str, object]]
     user_document: Callable[[], dict[str, object]]

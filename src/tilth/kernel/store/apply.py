@@ -244,9 +244,8 @@ def _check_match(plan: WritePlan, found: Record) -> None:
 
 def _check_masks(plan: WritePlan, row: Record) -> None:
     """What the actor may not read on this row can be no secret to them if they may write it."""
-    sent = [
-        name for name in plan.values if name in row.masked and name not in plan.rights.policy.preset
-    ]
+    ours = plan.rights.policy.preset.keys() | plan.trusted
+    sent = [name for name in plan.values if name in row.masked and name not in ours]
     if sent:
         raise invalid(
             [Fault(plan.pointer + member(name), "read_only", "Is read-only.") for name in sent]
