@@ -40,8 +40,9 @@ def carry_out(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
     Raises NotFound, Forbidden, Unauthenticated, Conflict, Invalid, PreconditionFailed: then the
     unit must be rolled back.
     """
+    told_before = len(scope.events)
     changes = [_apply(scope, plan) for plan in plans]
-    write_events(scope.session, scope.outbox, scope.events)
+    write_events(scope.session, scope.outbox, scope.events[told_before:])
     return changes
 
 
@@ -300,4 +301,5 @@ def _event(
         before=before,
         after=after,
         request_id=scope.request_id,
+        reason=scope.reason,
     )

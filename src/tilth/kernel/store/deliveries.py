@@ -119,4 +119,5 @@ def _event_from(row: Any) -> Event:
         after=row["after"],
         request_id=row["request_id"],
         version=row["version"],
+        reason=row["reason"],
     )

@@ -49,6 +49,7 @@ EVENTS = Table(
     Column("before", JSON(none_as_null=True)),
     Column("after", JSON(none_as_null=True)),
     Column("request_id", Text),
+    Column("reason", Text),
 )
 
 DELIVERIES = Table(
@@ -118,4 +119,5 @@ def _row(told: Event) -> dict[str, Any]:
         "before": None if told.before is None else dict(told.before),
         "after": None if told.after is None else dict(told.after),
         "request_id": told.request_id,
+        "reason": told.reason,
     }
