@@ -81,6 +81,15 @@ async def running(*apps: Tilth) -> AsyncIterator[httpx.AsyncClient]:
         )
 
 
+@asynccontextmanager
+async def closed_at_the_end(app: Tilth) -> AsyncIterator[None]:
+    yield
+    backend = app.freeze()
+    assert backend.units is not None
+    await backend.units.close()
+    await backend.store.database.close()
+
+
 async def add(client: httpx.AsyncClient, name: str, **options: Any) -> None:
     answer = await client.post("/api/heroes", json={"name": name}, **options)
     assert answer.status_code in (201, 422), answer.text
@@ -209,8 +218,11 @@ async def test_what_another_process_has_written_is_told(url: str) -> None:
         each.on("hero.created", name="mail")(inbox)
     transport = httpx.ASGITransport(app=writer)
 
-    # The writer serves without its lifespan, so it has no relay.
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    # The writer serves without its lifespan: it has no relay, and its connections stay open.
+    async with (
+        closed_at_the_end(writer),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
         await add(client, "Earlier")
         async with running(app):
             await inbox.until_told(1)
