@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute
 
 from tilth.errors import Finding
+from tilth.kernel.plan.before import Hooks
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.rulebook import Rulebook
 from tilth.kernel.schema.resource import Schema
+from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.unit import Units
@@ -21,7 +23,8 @@ class Backend:
     """The frozen application that every feature serves.
 
     caching: resource → its Cache-Control. conditional: resources whose rows change with If-Match
-    only. units: for writing; None when no policy lets anyone, or the database is not ours. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
+    only. hooks: before a change is made. outbox: who is told of it after.
+    units: for writing; None when no policy lets anyone, or the database is not ours. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
     own routes, made anew on each call. notes: what adopting a database renamed or left out.
     """
 
@@ -37,6 +40,8 @@ class Backend:
     conditional: frozenset[str]
     units: Units | None
     records: Records
+    hooks: Hooks
+    outbox: Outbox
     schemes: Mapping[str, Mapping[str, object]]
     user_document: Callable[[], dict[str, object]]
     notes: tuple[str, ...] = ()

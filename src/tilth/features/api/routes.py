@@ -66,7 +66,8 @@ async def answer(request: Request, backend: Backend, once: Once) -> Response:
     segments = segments_of(request.scope, PREFIX)
     if segments and segments[-1] == "":
         return _redirected(request)
-    sight = Sight(backend.schema, backend.rulebook, await actor_of(request, backend.readers))
+    actor = await actor_of(request, backend.readers)
+    sight = Sight(backend.schema, backend.rulebook, actor, backend.hooks)
     base = request.scope.get("root_path", "") + PREFIX
     address = address_of(segments, sight)
     if request.method in ("GET", "HEAD"):

@@ -1,9 +1,10 @@
 """What one actor can see of the schema: the only way plans look names up."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tilth.errors import BadRequest, Forbidden, NotFound, Unauthenticated, bad_parameter
+from tilth.kernel.plan.before import Hooks
 from tilth.kernel.policy.access import Access, Rights
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.rulebook import Rulebook
@@ -13,11 +14,12 @@ from tilth.kit.text import suggest
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An actor before a schema."""
+    """An actor before a schema. hooks: what is asked of every plan for a write."""
 
     schema: Schema
     rulebook: Rulebook
     actor: Actor
+    hooks: Hooks = field(default_factory=dict)
 
     def access(self, resource_name: str) -> Access:
         return self.rulebook.access(resource_name, self.actor)

@@ -20,6 +20,7 @@ from tilth.kernel.policy.policy import Action
 from tilth.kernel.schema.resource import Relation
 from tilth.kernel.schema.upkeep import values_at_change, values_at_creation, values_at_deletion
 from tilth.kernel.store import entities, links
+from tilth.kernel.store.cascades import taken_along
 from tilth.kernel.store.integrity import no_such_row
 from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.record import Record, Wish
@@ -41,8 +42,9 @@ def carry_out(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
     Raises NotFound, Forbidden, Unauthenticated, Conflict, Invalid, PreconditionFailed: then the
     unit must be rolled back.
     """
+    told_before = len(scope.events)
     changes = [_apply(scope, plan) for plan in plans]
-    write_events(scope.session, scope.events)
+    write_events(scope.session, scope.outbox, scope.events[told_before:])
     return changes
 
 
@@ -147,6 +149,8 @@ def _delete(scope: Scope, plan: WritePlan) -> Change:
         entities.assign(before.entity, gone)
         entities.flush(scope.session, plan, before.entity)
     else:
+        for each in taken_along(scope, before.entity):
+            _tell(scope, each.rights, "deleted", each, None)
         entities.delete(scope.session, before.entity)
     _tell(scope, plan.rights, "deleted", before, None)
     return Change(plan, before, None)
@@ -258,9 +262,8 @@ def _check_match(plan: WritePlan, found: Record) -> None:
 
 def _check_masks(plan: WritePlan, row: Record) -> None:
     """What the actor may not read on this row can be no secret to them if they may write it."""
-    sent = [
-        name for name in plan.values if name in row.masked and name not in plan.rights.policy.preset
-    ]
+    ours = plan.rights.policy.preset.keys() | plan.trusted
+    sent = [name for name in plan.values if name in row.masked and name not in ours]
     if sent:
         raise invalid(
             [Fault(plan.pointer + member(name), "read_only", "Is read-only.") for name in sent]
@@ -308,4 +311,5 @@ def _event(
         before=before,
         after=after,
         request_id=scope.request_id,
+        reason=scope.reason,
     )

@@ -95,7 +95,8 @@ async def _carried_out(write: Write, plan: WritePlan, wanted: Preferences) -> Ou
     request_id = request_id_of(write.request.scope)
 
     def work(session: Session) -> Outcome:
-        scope = Scope(session, write.sight, write.backend.records, now, uuid7, request_id)
+        backend = write.backend
+        scope = Scope(session, write.sight, backend.records, backend.outbox, now, uuid7, request_id)
         [change] = carry_out(scope, [plan])
         return outcome_of(change, write.base, wanted)
 
