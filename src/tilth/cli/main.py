@@ -43,7 +43,7 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    for command in (dev, serve, show, check, openapi, models):
+    for command in (dev, serve, create_tables, show, check, openapi, models):
         cli.command()(command)
     policies = typer.Typer(invoke_without_command=True, suggest_commands=False)
     policies.callback()(policy)
@@ -191,6 +191,23 @@ def check(
 
     with telling_failures(as_json, traceback):
         check(app or file, as_json=as_json)
+
+
+def create_tables(
+    file: FileArgument = None,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Create the tables that are missing.
+
+    Those of the models and Tilth's own. Nothing that is there is changed.
+    """
+    from tilth.cli.create_tables import create
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        create(app or file, as_json=as_json)
 
 
 def explain(

@@ -73,7 +73,7 @@ def require_tables(backend: Backend, target: str) -> None:
         label = backend.store.database.label
         raise CommandError(
             f"{label} has no table {sentence_list(missing)}.",
-            f"Serving never changes a database. Create what is missing: tilth dev {target}",
+            f"Serving never changes a database. Create what is missing: tilth create-tables {target}",
         )
 
 
@@ -98,11 +98,12 @@ def _connecting(backend: Backend, *, read_only: bool) -> Iterator[Engine]:
 
 def _tables(backend: Backend) -> list[Table]:
     """Those that rows come from, those that link them, and Tilth's own where anything is written."""
-    sources: list[FromClause] = list(OWN.sorted_tables) if backend.units is not None else []
+    sources: list[FromClause] = []
     for resource in backend.schema.values():
         sources += resource.tables
         links = (relation.join.secondary for relation in resource.relations.values())
         sources += [link.element for link in links if link is not None]
+    sources += OWN.sorted_tables if backend.units is not None else ()
     return list(_without_repeats(sources))
 
 

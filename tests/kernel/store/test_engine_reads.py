@@ -97,7 +97,7 @@ async def test_writing_is_refused(heroes_url: str, opened: Any) -> None:
     [
         (
             'SELECT id FROM "vil lain"',
-            'Table "vil lain" does not exist in the database; `tilth dev` creates missing tables.',
+            'Table "vil lain" does not exist in the database; `tilth create-tables` creates it.',
         ),
         (
             "SELECT h.name, h.age FROM hero AS h",

@@ -89,7 +89,7 @@ def missing_table(name: str | None) -> Failure:
     table = f'Table "{name}"' if name else "A table"
     return Failure(
         "database_schema",
-        f"{table} does not exist in the database; `tilth dev` creates missing tables.",
+        f"{table} does not exist in the database; `tilth create-tables` creates it.",
         told=UNLIKE_MODELS,
     )
 

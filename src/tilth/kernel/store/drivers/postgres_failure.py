@@ -182,7 +182,7 @@ _BY_STATE: Mapping[str, Failure] = MappingProxyType(
         "42501": Failure(
             "database_schema",
             "The database user lacks a right that the application needs.",
-            "GRANT it SELECT on the tables, and for `tilth dev` also CREATE on the schema.",
+            "GRANT it SELECT on the tables, and to create tables also CREATE on the schema.",
         ),
         "0A000": _NO_SUCH_OPERATION,
         "55000": _UNFILLED,

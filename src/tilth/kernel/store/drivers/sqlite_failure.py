@@ -71,7 +71,7 @@ UNRECOVERED = Failure(
 MISSING_FILE = Failure(
     "database_unavailable",
     "The database file does not exist.",
-    "Check the path; `tilth dev` creates the database of an application.",
+    "Check the path; `tilth create-tables` creates the database of an application.",
 )
 MISSING_FOLDER = Failure(
     "database_unavailable",
