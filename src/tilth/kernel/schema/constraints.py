@@ -1,12 +1,17 @@
 """What a SQLModel field asks of its values → a function that refuses the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 Constraint = Callable[[Any], None]
+
+LIMITS = (
+    *("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"),
+    *("minLength", "maxLength", "pattern"),
+)
 
 
 def constraint_from(field: object) -> Constraint | None:
@@ -15,13 +20,9 @@ def constraint_from(field: object) -> Constraint | None:
     field: as in `model_fields`. Validators written as methods see the whole model, so they are
     asked when it is flushed (store/validation.py).
     """
-    if not isinstance(field, FieldInfo):
+    adapter = _adapter(field)
+    if adapter is None:
         return None
-    # SQLModel keeps what it knows of the column among them.
-    asked = [each for each in field.metadata if not type(each).__module__.startswith("sqlmodel.")]
-    if not asked:
-        return None
-    adapter = TypeAdapter[Any](Annotated[field.annotation, *asked])  # type: ignore[arg-type]
 
     def constraint(value: Any) -> None:
         try:
@@ -30,6 +31,31 @@ def constraint_from(field: object) -> Constraint | None:
             raise ValueError(sentence_of(exc.errors()[0]["msg"])) from exc
 
     return constraint
+
+
+def limits_from(field: object) -> Mapping[str, Any]:
+    """The same as JSON Schema keywords, as far as it has any: minimum, pattern and their like."""
+    adapter = _adapter(field)
+    try:
+        schema = adapter.json_schema() if adapter is not None else {}
+    except PydanticUserError:
+        # A type that is no JSON to pydantic; what Tilth takes for it is said by its kind.
+        schema = {}
+    limits: dict[str, Any] = {}
+    for part in (schema, *schema.get("anyOf", ())):
+        limits |= {name: part[name] for name in LIMITS if name in part}
+    return limits
+
+
+def _adapter(field: object) -> TypeAdapter[Any] | None:
+    """None where nothing is asked."""
+    if not isinstance(field, FieldInfo):
+        return None
+    # SQLModel keeps what it knows of the column among them.
+    asked = [each for each in field.metadata if not type(each).__module__.startswith("sqlmodel.")]
+    if not asked:
+        return None
+    return TypeAdapter(Annotated[field.annotation, *asked])  # type: ignore[arg-type]
 
 
 def sentence_of(message: str) -> str:

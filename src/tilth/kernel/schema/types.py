@@ -1,10 +1,10 @@
-"""Column types of Tilth's own: decimals that SQLite keeps exactly, and its texts among numbers."""
+"""Column types of Tilth's own: exact decimals, texts among numbers; and what others hold."""
 
 import re
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect, Numeric, String, Text
+from sqlalchemy import REAL, Dialect, Double, Float, Numeric, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tilth.kernel.schema.decoders import Carrier, Json, decimal_decoder
@@ -86,3 +86,10 @@ def _padded(stored: str) -> str:
     if stored.startswith("n"):
         return "-" + stored[1:].translate(_COMPLEMENT)
     return stored[1:]
+
+
+def is_short_float(type_: TypeEngine[Any]) -> bool:
+    """PostgreSQL keeps it in 4 bytes."""
+    return isinstance(type_, REAL) or (
+        isinstance(type_, Float) and not isinstance(type_, Double) and (type_.precision or 53) < 25
+    )

@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
+from tilth.kernel.schema.types import is_short_float
 from tilth.kernel.store.binds import Binds, bind_type
-from tilth.kernel.store.carrier import is_short_float
 from tilth.kernel.store.instants import compared_as_text, is_standard_text
 from tilth.kernel.store.mixed import compared_as_shown, is_compared_as_shown
 from tilth.kernel.store.source import Source, joined, value_of
