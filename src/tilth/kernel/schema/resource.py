@@ -1,7 +1,7 @@
 """The records of the schema: a mapped model as the world sees it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Alias, ColumnElement, FromClause, Table
@@ -18,7 +18,7 @@ class Field:
     has_default: a value is made for it when none is given.
     max_length: characters, or None.
     constraint: raises ValueError, one sentence, for a value that the model itself does not allow
-        (the constraints of a SQLModel field), or None.
+        (the constraints of a SQLModel field), or None. limits: the same as keywords of JSON Schema.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Field:
     max_length: int | None = None
     description: str | None = None
     constraint: Callable[[Any], None] | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
