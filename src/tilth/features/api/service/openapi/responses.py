@@ -32,7 +32,9 @@ _HEADERS: Mapping[str, tuple[str, Part]] = {
 }
 
 _EVERYWHERE = ("X-Request-ID", "Server-Timing")
-_OF_AN_ANSWER = (*_EVERYWHERE, "Cache-Control", "Vary", "ETag", "Link", "Content-Disposition")
+_OF_AN_ANSWER = (
+    *_EVERYWHERE, "Cache-Control", "Vary", "ETag", "Link", "Content-Disposition", "Allow"
+)  # fmt: skip
 
 _EXTRA = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
