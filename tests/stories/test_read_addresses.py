@@ -237,7 +237,7 @@ def test_collection_in_a_media_type_it_has_not_is_406(ask: Ask) -> None:
     answer = ask("/api/ledgers", headers={"accept": "text/html"})
 
     assert answer.status_code == 406
-    assert "application/json, text/csv and application/x-ndjson" in answer.json()["detail"]
+    assert "application/json, text/csv, application/x-ndjson" in answer.json()["detail"]
 
 
 def test_browser_is_answered_json(ask: Ask) -> None:

@@ -14,9 +14,9 @@ from tilth.errors import NotFound
 from tilth.feature import Backend
 from tilth.features.api.service.addresses import Address, address_of, segments_of
 from tilth.features.api.service.allowed import allowed_methods, declared_methods
-from tilth.features.api.service.answers import VARY, row_answer, rows_answer
+from tilth.features.api.service.answers import row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
-from tilth.features.api.service.conditional import CACHING, conditional
+from tilth.features.api.service.conditional import CACHING, VARY, conditional
 from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.intents import intent_from

@@ -246,7 +246,9 @@ def kind_of(type_: TypeEngine[Any], dialect_name: str) -> Kind | None:
     resolved = type_.dialect_impl(_dialect(dialect_name))
     for column_types, kind in _TABLE:
         if isinstance(resolved, column_types):
-            return kind(resolved, dialect_name)
+            found = kind(resolved, dialect_name)
+            # The types that PostgreSQL's drivers put in its place do not tell Text from String.
+            return PROSE if found is LINE and isinstance(type_, types.Text) else found
     if isinstance(resolved, TypeDecorator) and not _changes_values(resolved):
         return kind_of(resolved.impl_instance, dialect_name)
     return None

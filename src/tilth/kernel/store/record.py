@@ -31,7 +31,7 @@ from tilth.kernel.policy.fold import Folded
 from tilth.kernel.schema.resource import Field, Resource
 from tilth.kernel.store.binds import Binds, Origin, bind_type
 from tilth.kernel.store.carrier import carrier
-from tilth.kernel.store.source import joined, ruled, stored_rows
+from tilth.kernel.store.source import flag, joined, stored_rows
 
 Sql = ColumnElement[Any]
 
@@ -197,8 +197,8 @@ def question_for(wish: Wish, dialect: Dialect) -> Question:
         type_coerce(carrier(dialect.name, field.kind, field.expression, nested=False), NullType())
         for _, field in fields
     ]
-    columns += [_flag(rule, access, binds) for _, rule in wish.rules]
-    columns += [_flag(mask, access, binds) for mask in access.masked.values()]
+    columns += [flag(rule, access, binds) for _, rule in wish.rules]
+    columns += [flag(mask, access, binds) for mask in access.masked.values()]
     columns += [_leads_somewhere(each, access, binds) for each in wish.references]
     labelled = [column.label(f"c{place}") for place, column in enumerate(columns)]
     asked = _selected(wish, labelled).where(*_is_row(resource))
@@ -227,13 +227,6 @@ def _is_row(resource: Resource) -> Iterator[Sql]:
         field = resource.fields[name]
         type_ = bind_type(field.kind, field.expression.type)
         yield field.expression == bindparam(f"key_{place}", type_=type_)
-
-
-def _flag(rule: Folded, access: Access, binds: Binds) -> Sql:
-    """1 where the rule is true; NULL denies."""
-    if isinstance(rule, bool):
-        return _YES if rule else _NO
-    return case((ruled(rule, access, binds), _YES), else_=_NO)
 
 
 def _leads_somewhere(reference: Reference, access: Access, binds: Binds) -> Sql:

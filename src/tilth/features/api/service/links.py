@@ -29,7 +29,12 @@ _PATH_SAFE = _QUERY_SAFE.replace("?", "")
 
 def item_path(base: str, resource: str, key: Sequence[str]) -> str:
     """`/api/order-lines/7,2`. base: "/api", with any root path in front."""
-    return f"{collection_path(base, resource)}/{','.join(map(_encoded, key))}"
+    return member_path(collection_path(base, resource), key)
+
+
+def member_path(collection: str, key: Sequence[str]) -> str:
+    """`/api/heroes/1/powers/3`. collection: the address of one, as it is."""
+    return f"{collection}/{','.join(map(_encoded, key))}"
 
 
 def collection_path(base: str, resource: str) -> str:

@@ -12,13 +12,16 @@ from tilth.errors import PreconditionRequired, bad_parameter
 from tilth.feature import Backend
 from tilth.features.api.service.addresses import Address
 from tilth.features.api.service.bodies import ACCEPTED, json_body
-from tilth.features.api.service.conditional import CACHING
+from tilth.features.api.service.conditional import CACHING, VARY
 from tilth.features.api.service.etags import row_parts
+from tilth.features.api.service.hypermedia.drawing import Drawing
+from tilth.features.api.service.hypermedia.represented import represent_written
 from tilth.features.api.service.idempotency import Once
-from tilth.features.api.service.media import JSON
+from tilth.features.api.service.media import DOCUMENTS, HAL_FORMS, JSON
 from tilth.features.api.service.negotiate import negotiate
 from tilth.features.api.service.outcome import Outcome, outcome_of
 from tilth.features.api.service.preferences import Preferences, preferences_from
+from tilth.features.api.service.representation import Represent, as_json
 from tilth.kernel.plan.change import WritePlan
 from tilth.kernel.plan.intent import WriteAction, WriteIntent
 from tilth.kernel.plan.sight import Sight
@@ -59,10 +62,10 @@ class Write:
 async def write_answer(write: Write, address: Address) -> Response:
     request = write.request
     _refuse_parameters(request)
-    negotiate(request.headers.get("accept"), (JSON,))
+    media_type = negotiate(request.headers.get("accept"), DOCUMENTS)
     wanted = preferences_from(request.headers.getlist("prefer"))
     plan = plan_write(await _intent(write, address), write.sight)
-    return _response(await _carried_out(write, plan, wanted))
+    return _response(await _carried_out(write, plan, wanted, media_type))
 
 
 def _refuse_parameters(request: Request) -> None:
@@ -91,21 +94,30 @@ async def _intent(write: Write, address: Address) -> WriteIntent:
     )
 
 
-async def _carried_out(write: Write, plan: WritePlan, wanted: Preferences) -> Outcome:
+async def _carried_out(
+    write: Write, plan: WritePlan, wanted: Preferences, media_type: str
+) -> Outcome:
     request_id = request_id_of(write.request.scope)
 
     def work(session: Session) -> Outcome:
         backend = write.backend
         scope = Scope(session, write.sight, backend.records, backend.outbox, now, uuid7, request_id)
         [change] = carry_out(scope, [plan])
-        return outcome_of(change, write.base, wanted)
+        return outcome_of(change, write.base, wanted, _represent(write, scope, media_type))
 
     keep = not wanted.dry_run
     return await write.once.run(write.request, write.sight.actor, write.units, work, keep=keep)
 
 
+def _represent(write: Write, scope: Scope, media_type: str) -> Represent:
+    if media_type == JSON:
+        return as_json
+    drawing = Drawing(write.sight, write.base, media_type == HAL_FORMS, writable=True)
+    return represent_written(drawing, scope)
+
+
 def _response(outcome: Outcome) -> Response:
-    headers = {"cache-control": CACHING, **outcome.headers}
+    headers = {"cache-control": CACHING, "vary": VARY, **outcome.headers}
     return Response(outcome.body, status_code=outcome.status, headers=headers)
 
 
