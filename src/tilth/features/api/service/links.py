@@ -26,7 +26,7 @@ _PATH_SAFE = _QUERY_SAFE.replace("?", "")
 
 def item_path(base: str, resource: str, key: Sequence[str]) -> str:
     """`/api/order-lines/7,2`. base: "/api", with any root path in front."""
-    return f"{collection_path(base, resource)}/{','.join(map(_encoded, key))}"
+    return f"{collection_path(base, resource)}/{','.join(map(encoded_part, key))}"
 
 
 def collection_path(base: str, resource: str) -> str:
@@ -87,7 +87,8 @@ def link_header(links: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f'<{address}>; rel="{relation}"' for address, relation in links)
 
 
-def _encoded(part: str) -> str:
+def encoded_part(part: str) -> str:
+    """One part of a key, as it is written in an address."""
     return quote(f"~{part}" if _MARKED.fullmatch(part) else part, safe="")
 
 
