@@ -4,6 +4,7 @@ from tilth.errors import SetupError
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import me, owner, public, role, signed_in
+from tilth.kernel.schema.exposure import Upkeep
 from tilth.kernel.schema.types import ExactDecimal
 from tilth.standard import Tilth
 
@@ -13,6 +14,7 @@ __all__ = [
     "Policy",
     "SetupError",
     "Tilth",
+    "Upkeep",
     "me",
     "owner",
     "public",

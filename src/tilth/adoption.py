@@ -15,7 +15,8 @@ from tilth.kernel.schema.adopt import exposures_from
 from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.store.engine import database_url
 from tilth.kernel.store.reflect import reflect_database
-from tilth.kernel.store.sync import explain_connection_error, sync_engine
+from tilth.kernel.store.sync import existing_engine, explain_connection_error
+from tilth.kit.heap import nothing_collected
 from tilth.runtime.web.actor import bearer_reader
 from tilth.settings import Settings, load_settings
 from tilth.standard import Tilth
@@ -37,7 +38,8 @@ def adopt(
     schema to reflect; None takes the first of the search path.
     Raises CommandError when the database cannot be read, SetupError when the URL is not one.
     """
-    notes, exposures = _found_in(url, schema)
+    with nothing_collected():
+        notes, exposures = _found_in(url, schema)
     settings = settings or load_settings(environ)
     app = Tilth(
         url,
@@ -54,10 +56,7 @@ def adopt(
 
 
 def _found_in(url: str, schema: str | None) -> tuple[tuple[str, ...], tuple[Exposure, ...]]:
-    where = database_url(url)
-    if where.drivername == "sqlite" and where.database in (None, "", ":memory:"):
-        raise CommandError("The URL names no database file.", "Write sqlite:///path/to/file.db.")
-    engine = sync_engine(url, read_only=True)
+    engine = existing_engine(url)
     try:
         reflected = reflect_database(engine, schema)
     except SQLAlchemyError as exc:

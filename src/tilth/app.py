@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from os import environ
@@ -18,18 +26,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tilth.errors import Finding, SetupError
 from tilth.feature import Backend, Feature
 from tilth.kernel.plan.cursor import Signer
-from tilth.kernel.policy.checks import policy_findings
+from tilth.kernel.policy.checks import missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
-from tilth.kernel.schema.exposure import Exposure
-from tilth.kernel.schema.mapper import schema_from
-from tilth.kernel.schema.resource import Schema
+from tilth.kernel.schema.exposure import NO_UPKEEP, Exposure, Upkeep
+from tilth.kernel.schema.mapper import Resolved, resolve
+from tilth.kernel.schema.resource import Resource, Schema
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.engine import open_database
 from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.unit import Units
 from tilth.kernel.store.writing import open_units
+from tilth.kit.heap import nothing_collected
 from tilth.runtime.web.actor import CredentialReader
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
@@ -99,6 +108,7 @@ class Application(FastAPI):
         search: Sequence[str] = (),
         cache: str | None = None,
         require_if_match: bool = False,
+        upkeep: Upkeep = NO_UPKEEP,
     ) -> None:
         """Make a model a resource. Mistakes are collected and told together when frozen.
 
@@ -106,10 +116,11 @@ class Application(FastAPI):
         derived from the class otherwise. search: text fields that `q=` looks into.
         cache: Cache-Control of its answers, "private, no-cache" unless given.
         require_if_match: PUT, PATCH and DELETE without If-Match are refused (428).
+        upkeep: columns the server keeps: timestamps, a version, soft deletion.
         """
         caller = sys._getframe(1)
         where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-        exposure = Exposure(model, name, tuple(search), where)
+        exposure = Exposure(model, name, tuple(search), where, upkeep=upkeep)
         self.declare(Declared(exposure, policy, cache, require_if_match))
 
     def declare(self, declared: Declared) -> None:
@@ -129,7 +140,8 @@ class Application(FastAPI):
     def freeze(self) -> Backend:
         """Check everything, once. Raises SetupError with every finding."""
         if self._backend is None:
-            self._backend = self._frozen()
+            with nothing_collected():
+                self._backend = self._frozen()
         return self._backend
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -152,15 +164,26 @@ class Application(FastAPI):
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
-        exposures = [declared.exposure for declared in self._declared]
-        schema, findings = schema_from(exposures, database.dialect.name)
-        findings.extend(cors_findings(self.settings.web))
+        resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
+        findings = [*resolved.findings, *cors_findings(self.settings.web)]
+        findings.extend(self._policy_findings(resolved))
         of_model = {declared.exposure.model: declared for declared in self._declared}
-        by_name = {name: of_model[resource.model] for name, resource in schema.items()}
-        for name, declared in by_name.items():
-            where = declared.exposure.where
-            findings.extend(policy_findings(schema[name], declared.policy, where))
-        return schema, by_name, database, findings
+        by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
+        return resolved.schema, by_name, database, findings
+
+    def _policy_findings(self, resolved: Resolved) -> Iterator[Finding]:
+        """Also of resources with other mistakes, so that none is found only after the others."""
+        known: dict[type, tuple[Resource, Collection[str]]] = {
+            resource.model: (resource, ()) for resource in resolved.schema.values()
+        }
+        known |= {each.resource.model: (each.resource, each.faulty) for each in resolved.unfinished}
+        for declared in self._declared:
+            model, where = declared.exposure.model, declared.exposure.where
+            if declared.policy is None:
+                yield missing_policy(model, where)
+            elif model in known:
+                resource, faulty = known[model]
+                yield from policy_findings(resource, declared.policy, where, faulty=faulty)
 
     def _frozen(self) -> Backend:
         schema, declared, database, findings = self._resolved()

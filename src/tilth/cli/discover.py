@@ -162,4 +162,6 @@ def _remedy(exc: BaseException) -> str:
         return f"Install {exc.name} where tilth is installed, or correct the import."
     if isinstance(exc, SystemExit):
         return 'Put what runs as a program below: if __name__ == "__main__":'
+    if isinstance(exc, TypeError) and "Boolean value of this clause" in str(exc):
+        return "Combine rules by & | ~ instead of and, or, not: (a) & (b)."
     return "Correct it; --traceback shows where it comes from."

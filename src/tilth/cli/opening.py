@@ -6,18 +6,21 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import environ
+from pathlib import Path
 
 from sqlalchemy import Engine, FromClause, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from tilth.app import Application
-from tilth.cli.talk import findings_text, stderr
-from tilth.errors import CommandError
+from tilth.cli.talk import findings_text, shown_path, stderr
+from tilth.errors import CommandError, Finding
 from tilth.feature import Backend
+from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.outbox import OWN
 from tilth.kernel.store.sync import (
     create_missing_tables,
     explain_connection_error,
+    missing_columns,
     missing_tables,
     sync_engine,
 )
@@ -36,10 +39,30 @@ def checked(app: Application) -> Backend:
 
 
 def create_tables(backend: Backend) -> list[str]:
-    """Makes the tables that are not there yet and changes nothing else; answers their names."""
-    metadatas = dict.fromkeys(table.metadata for table in _tables(backend))
+    """Makes the tables that are not there yet and changes nothing else; answers their names.
+
+    Columns that tables lack are told: every request that reads them will fail.
+    """
+    tables = _tables(backend)
     with _connecting(backend, read_only=False) as engine:
-        return create_missing_tables(engine, metadatas)
+        made = create_missing_tables(engine, dict.fromkeys(table.metadata for table in tables))
+        lacking = missing_columns(engine, tables)
+    if lacking:
+        stderr().print(findings_text([_drifted(backend.store.database, lacking)]))
+    return made
+
+
+def _drifted(database: Database, lacking: list[str]) -> Finding:
+    file = database.url.database if database.dialect.name == "sqlite" else None
+    anew = f"Delete {shown_path(Path(file))} if its rows are not needed, or add" if file else "Add"
+    table, _, column = lacking[0].rpartition(".")
+    return Finding(
+        "database.missing_column",
+        database.label,
+        f"has no column {sentence_list(lacking)}, which the models name.",
+        f"{anew} what is missing: ALTER TABLE {table} ADD COLUMN {column} …",
+        "warning",
+    )
 
 
 def require_tables(backend: Backend, target: str) -> None:

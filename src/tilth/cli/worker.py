@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event as SharedEvent
@@ -51,8 +53,8 @@ def run_worker(order: Order, listening: socket.socket, announced: SharedEvent) -
         serve_order(order, listening, announced)
     except TilthError as error:
         tell(error, order.with_traceback)
-        say("Waiting for a change.")
-        _serve(_refusing(error, order.host), listening, Settings())
+        refusing = _refusing(error, order.host)
+        _serve(refusing, listening, Settings(), partial(say, "Waiting for a change."))
 
 
 def serve_order(
@@ -62,14 +64,20 @@ def serve_order(
     app, notes = _application(order)
     backend = checked(app)
     news = News(app.settings.environment, create_tables(backend), notes=notes)
-    if announced is not None and announced.is_set():
-        made = f" Tables created: {', '.join(news.made)}." if news.made else ""
-        say(f"Ready again.{made}")
-    else:
-        announce(backend, listening, news, as_json=order.as_json)
+    when_ready = partial(announce, backend, listening, news, as_json=order.as_json)
     if announced is not None:
+        when_ready = partial(_announce_once, when_ready, news.made, announced)
+    _serve(app, listening, app.settings, when_ready)
+
+
+def _announce_once(
+    announce: Callable[[], None], made: Sequence[str], announced: SharedEvent
+) -> None:
+    if announced.is_set():
+        say("Ready again." + (f" Tables created: {', '.join(made)}." if made else ""))
+    else:
+        announce()
         announced.set()
-    _serve(app, listening, app.settings)
 
 
 def _application(order: Order) -> tuple[Application, list[str]]:
@@ -94,7 +102,12 @@ def _application(order: Order) -> tuple[Application, list[str]]:
     ]
 
 
-def _serve(app: ASGIApp, listening: socket.socket, settings: Settings) -> None:
+def _serve(
+    app: ASGIApp,
+    listening: socket.socket,
+    settings: Settings,
+    when_ready: Callable[[], None],
+) -> None:
     host, port = listening.getsockname()[:2]
     serve(
         app,
@@ -103,6 +116,7 @@ def _serve(app: ASGIApp, listening: socket.socket, settings: Settings) -> None:
         settings=settings,
         listening=listening,
         log_level=LOG_LEVEL,
+        when_ready=when_ready,
     )
 
 

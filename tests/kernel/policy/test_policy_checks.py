@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from tilth.kernel.policy.checks import policy_findings
+from tilth.kernel.policy.checks import missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import me, owner, public, role
 from tilth.kernel.schema.exposure import Exposure
@@ -38,18 +38,18 @@ class Hero(Base):
 SCHEMA, _ = schema_from([Exposure(Team), Exposure(Hero)], "sqlite")
 
 
-def found(policy: Policy | None) -> list[tuple[str, str]]:
+def found(policy: Policy) -> list[tuple[str, str]]:
     findings = list(policy_findings(SCHEMA["heroes"], policy, "app.py:7"))
     assert all(finding.where == "app.py:7" and finding.remedy for finding in findings)
-    return [(finding.code, finding.subject) for finding in findings]
+    mistakes = [finding for finding in findings if finding.level == "error"]
+    return [(finding.code, finding.subject) for finding in mistakes]
 
 
 def not_a_rule(value: Any) -> Any:
     return value
 
 
-MISTAKES: list[tuple[Policy | None, list[tuple[str, str]]]] = [
-    (None, [("policy.missing", "Hero")]),
+MISTAKES: list[tuple[Policy, list[tuple[str, str]]]] = [
     (Policy(hidden=("nmae",)), [("policy.unknown_field", "Hero.nmae")]),
     (Policy(read_only=("x",)), [("policy.unknown_field", "Hero.x")]),
     (Policy(write_once=("x",)), [("policy.unknown_field", "Hero.x")]),
@@ -88,7 +88,6 @@ def test_mistakes(policy: Policy | None, mistakes: list[tuple[str, str]]) -> Non
 
 
 FINE = [
-    Policy(),
     Policy(read=public, write=role("admin")),
     Policy(read=owner("owner_id") | (Hero.name == "x") | Hero.name.in_(me.roles)),
     Policy(read=Hero.team.has(Team.lead == me.id)),
@@ -104,6 +103,26 @@ def test_policy_without_mistakes(policy: Policy) -> None:
 
 
 def test_close_name_is_suggested() -> None:
-    [finding] = policy_findings(SCHEMA["heroes"], Policy(hidden=("nmae",)))
+    [finding] = policy_findings(SCHEMA["heroes"], Policy(read=public, hidden=("nmae",)))
 
     assert finding.remedy == "Did you mean 'name'?"
+
+
+def test_model_without_a_policy_is_a_mistake() -> None:
+    finding = missing_policy(Hero, "app.py:7")
+
+    assert (finding.code, finding.subject, finding.where) == ("policy.missing", "Hero", "app.py:7")
+
+
+def test_column_with_a_mistake_of_its_own_is_no_unknown_field() -> None:
+    policy = Policy(read=owner("tags"), hidden=("tags", "nmae"))
+
+    findings = policy_findings(SCHEMA["heroes"], policy, faulty={"tags"})
+
+    assert [finding.subject for finding in findings] == ["Hero.nmae"]
+
+
+def test_policy_that_allows_nothing_is_a_warning() -> None:
+    [finding] = policy_findings(SCHEMA["heroes"], Policy(hidden=("name",)))
+
+    assert (finding.code, finding.level) == ("policy.nothing_allowed", "warning")

@@ -10,7 +10,7 @@ from tilth.kernel.plan.draft import Draft
 from tilth.kernel.plan.intent import Intent
 from tilth.kernel.plan.order import order_from
 from tilth.kernel.plan.shape import Node, Owner, ReadPlan, ReadShape, SortKey, Window
-from tilth.kernel.plan.sight import Sight, entered
+from tilth.kernel.plan.sight import Sight, entered, hint_at
 from tilth.kernel.plan.tree import tree_from
 from tilth.kernel.plan.where import where_from
 from tilth.kernel.policy.access import Access
@@ -74,9 +74,12 @@ def not_found(access: Access) -> NotFound:
 
 
 def _owner(intent: Intent, sight: Sight, access: Access, draft: Draft) -> Owner:
-    relation = dict(sight.relations(access)).get(intent.relation or "")
-    if relation is None or not relation.many:
-        raise NotFound(f"{access.resource.name} has no collection {intent.relation!r}.")
+    name = intent.relation or ""
+    collections = {key: each for key, each in sight.relations(access) if each.many}
+    relation = collections.get(name)
+    if relation is None:
+        hint = hint_at(name, collections)
+        raise NotFound(f"{access.resource.name} has no collection {name!r}.{hint}")
     return Owner(access, relation, draft.slots(key_values(access, intent.key or ())))
 
 

@@ -39,7 +39,9 @@ def entered(sight: Sight, resource_name: str) -> Access:
     which depends on the actor alone and so tells nothing about rows.
     """
     if resource_name not in sight.schema:
-        raise NotFound(f"There is no resource {resource_name!r} here.")
+        seen = (name for name in sight.schema if sight.access(name).rows != "none")
+        hint = hint_at(resource_name, seen)
+        raise NotFound(f"There is no resource {resource_name!r} here.{hint}")
     access = sight.access(resource_name)
     if access.rows != "none":
         return access
@@ -72,8 +74,12 @@ def unknown_name(
 ) -> BadRequest:
     """A 400 that suggests only among candidates, which the caller has made sure may be seen."""
     names = sorted(candidates)
-    close = suggest(name, names)
-    hint = f"Did you mean {close!r}? " if close else ""
     listed = f"{noun.capitalize()}s: {', '.join(names)}." if names else f"It has no {noun}s."
-    detail = f"Unknown {noun} {name!r} on {resource_name}. {hint}{listed}"
+    detail = f"Unknown {noun} {name!r} on {resource_name}.{hint_at(name, names)} {listed}"
     return bad_parameter(parameter, f"unknown_{noun}", detail)
+
+
+def hint_at(name: str, candidates: Iterable[str]) -> str:
+    """A sentence to append, or nothing. Only candidates that the caller may know of."""
+    close = suggest(name, candidates)
+    return f" Did you mean {close!r}?" if close else ""

@@ -115,6 +115,7 @@ def _new_row(
     references = tuple(_references(sight, rights, reading.values))
     reading.faults += _conflicts(reading.values, given, pointer)
     preset = preset_values(rights.policy, rights.access.resource, sight.actor)
+    _check_presets(sight, rights, preset)
     values = {**reading.values, **given, **preset}
     reading.faults += _missing(writable(rights, creating=True), values, body, pointer)
     if reading.faults:
@@ -128,6 +129,13 @@ def _new_row(
         children=tuple(reading.children),
         pointer=pointer,
     )
+
+
+def _check_presets(sight: Sight, rights: Rights, preset: Mapping[str, Any]) -> None:
+    """A row that must be somebody's is not created by nobody in particular."""
+    fields = rights.access.resource.fields
+    if any(value is None and not fields[name].nullable for name, value in preset.items()):
+        raise refusal(sight, rights, "create")
 
 
 def _conflicts(sent: Mapping[str, Any], given: Mapping[str, Any], pointer: str) -> Iterator[Fault]:

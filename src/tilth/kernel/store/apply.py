@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import class_mapper
 
-from tilth.errors import Conflict, Fault, PreconditionFailed, invalid
+from tilth.errors import Fault, PreconditionFailed, invalid
 from tilth.kernel.events.event import Event, Verb, event_type
 from tilth.kernel.plan.body import member
 from tilth.kernel.plan.change import Children, Key, Links, Reference, Row, WritePlan
@@ -19,9 +19,11 @@ from tilth.kernel.policy.fold import Folded
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.schema.resource import Relation
 from tilth.kernel.store import entities, links
+from tilth.kernel.store.integrity import no_such_row
 from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.record import Record, Wish
 from tilth.kernel.store.scope import Scope
+from tilth.kernel.store.upkeep import keep_up, new_entity, remove
 
 Result = TypeVar("Result")
 
@@ -66,7 +68,7 @@ def apply(scope: Scope, plan: WritePlan) -> Change:
 
 def _create(scope: Scope, plan: WritePlan) -> Change:
     owner = owner_of(scope, plan)
-    entity = entities.new(plan)
+    entity = new_entity(scope, plan)
     scope.session.add(entity)
     entities.flush(scope.session, plan, entity)
     key = tuple(class_mapper(type(entity)).primary_key_from_instance(entity))
@@ -120,6 +122,7 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     _check_match(plan, before)
     check_masks(plan, before)
     if entities.assign(before.entity, plan.values, plan.pointer):
+        keep_up(scope, plan, before.entity)
         entities.flush(scope.session, plan, before.entity)
         after = _as_updated(scope, plan)
         tell(scope, plan.rights, "updated", before, after)
@@ -142,7 +145,7 @@ def _as_updated(scope: Scope, plan: WritePlan) -> Record:
 def _delete(scope: Scope, plan: WritePlan) -> Change:
     before = _found(scope, Row(plan.rights, plan.key), ("delete",), entity=True)
     _check_match(plan, before)
-    entities.delete(scope.session, before.entity)
+    remove(scope, plan, [before])
     tell(scope, plan.rights, "deleted", before, None)
     return Change(plan, before, None)
 
@@ -182,7 +185,7 @@ def _add_links(scope: Scope, near: Record, key: Key, wanted: Links, pointer: str
             scope.session, Wish(row.rights, rules), row.key, scope.sight.actor
         )
         if found is None or not found.granted["read"]:
-            raise _no_such_row([f"{pointer}{member(wanted.relation.name)}/{place}"])
+            raise no_such_row([f"{pointer}{member(wanted.relation.name)}/{place}"])
         if not found.granted["update"]:
             raise refusal(scope.sight, row.rights, "update")
         _linked(scope, near, key, wanted.relation, row.key)
@@ -263,16 +266,9 @@ def check_masks(plan: WritePlan, row: Record) -> None:
 
 
 def _check_references(dangling: Sequence[Reference], pointer: str) -> None:
-    """A row that is hidden is as absent as one that is not there."""
     if dangling:
         names = [name for each in dangling for name in each.relation.local]
-        raise _no_such_row([pointer + member(name) for name in names])
-
-
-def _no_such_row(pointers: Sequence[str]) -> Conflict:
-    faults = [Fault(pointer, "no_such_row", "There is no such row.") for pointer in pointers]
-    detail = f"{', '.join(pointers)} names a row that does not exist."
-    return Conflict(detail, code="no_such_row", faults=faults)
+        raise no_such_row([pointer + member(name) for name in names])
 
 
 def tell(

@@ -22,20 +22,20 @@ from tilth.kernel.store.integrity import (
 )
 
 
-def new(plan: WritePlan) -> Any:
+def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
     """An object of the model, made the way the developer's code would make it."""
     model = plan.resource.model
     made = signature(model)
     if _binds(made, {}):
         entity = model()
-    elif _binds(made, plan.values):
+    elif _binds(made, values):
         try:
-            return model(**plan.values)
+            return model(**values)
         except (ValueError, AssertionError) as exc:
             raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
     else:
         entity = class_mapper(model).class_manager.new_instance()
-    faults = list(_set(entity, plan.values, plan.pointer))
+    faults = list(_set(entity, values, plan.pointer))
     if faults:
         raise invalid(faults)
     return entity
@@ -69,12 +69,14 @@ def _set(entity: Any, values: Mapping[str, Any], pointer: str) -> Iterator[Fault
 
 def flush(session: Session, plan: WritePlan, entity: Any) -> None:
     """Raises Conflict or Invalid, naming the fields."""
+    # A flush that fails takes the values of the entity along.
+    held = dict(entity.__dict__)
     try:
         session.flush()
     except Invalid as exc:
         raise _below(exc, plan.pointer) from exc
     except IntegrityError as exc:
-        raise _explained(session, plan, entity, exc) from exc
+        raise _explained(session, plan, held, exc) from exc
     except DBAPIError:
         raise
     except StatementError as exc:
@@ -87,11 +89,13 @@ def _below(exc: Invalid, pointer: str) -> Invalid:
     return invalid([Fault(pointer + each.pointer, each.code, each.detail) for each in exc.faults])
 
 
-def _explained(session: Session, plan: WritePlan, entity: Any, exc: IntegrityError) -> ProblemError:
+def _explained(
+    session: Session, plan: WritePlan, held: Mapping[str, Any], exc: IntegrityError
+) -> ProblemError:
     fields: list[str] | None = None
     if kind_of(exc) == FOREIGN_KEY and session.get_bind().dialect.name == "sqlite":
         session.rollback()
-        fields = broken_reference(session, entity, plan.rights.access)
+        fields = broken_reference(session, held, plan.rights.access)
     return violation(exc, plan.rights.access, plan.pointer, fields)
 
 

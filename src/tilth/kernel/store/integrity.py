@@ -65,11 +65,18 @@ def violation(
     if kind == UNIQUE:
         return _refused(fields, pointer, "unique", "Another row has this value already.", Conflict)
     if kind == FOREIGN_KEY:
-        return _refused(fields, pointer, "no_such_row", "There is no such row.", Conflict)
+        return no_such_row([pointer + member(name) for name in fields] or [pointer])
     if kind == NOT_NULL:
         return _refused(fields, pointer, "required", "Must not be null.", Invalid)
     sentence = f"Does not hold: {name}." if name else "Breaks a rule of the database."
     return _refused(fields, pointer, "check", sentence, Invalid)
+
+
+def no_such_row(pointers: Sequence[str]) -> Conflict:
+    """The same for a row that is absent and one that is hidden from the caller."""
+    faults = [Fault(pointer, "no_such_row", "There is no such row.") for pointer in pointers]
+    detail = f"There is no such row as {', '.join(pointers) or 'the body'} names."
+    return Conflict(detail, code="no_such_row", faults=faults)
 
 
 def still_referenced() -> Conflict:
@@ -164,15 +171,13 @@ def _readable(access: Access, columns: Sequence[str]) -> Iterator[str]:
             yield name
 
 
-def broken_reference(session: Session, entity: Any, access: Access) -> list[str]:
+def broken_reference(session: Session, values: Mapping[str, Any], access: Access) -> list[str]:
     """Field names of foreign keys that lead nowhere, for SQLite, which does not say which it was.
 
-    Asked after the flush has failed and its transaction is over; the entity still holds the values.
+    Asked after the flush has failed and its transaction is over. values: field → what it was to be.
     """
-    held = {
-        field.expression: getattr(entity, name, None)
-        for name, field in access.resource.fields.items()
-    }
+    fields = access.resource.fields.items()
+    held = {field.expression: values.get(name) for name, field in fields}
     broken: list[str] = []
     with session.get_bind().engine.connect() as connection:
         for table in access.resource.tables:

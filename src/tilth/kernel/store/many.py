@@ -28,6 +28,7 @@ from tilth.kernel.store.apply import (
 from tilth.kernel.store.record import NamedBinds, Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import replaced, source_of
+from tilth.kernel.store.upkeep import keep_up, new_entity, remove
 from tilth.kernel.store.validation import faults_of
 from tilth.kernel.store.where import sql_of
 
@@ -40,7 +41,7 @@ def create_many(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
     if len(plans) == 1 or not all(map(_is_flat, plans)):
         return [apply(scope, plan) for plan in plans]
     owner_of(scope, plans[0])
-    made = _made(plans)
+    made = _made(scope, plans)
     try:
         with scope.session.begin_nested():
             scope.session.add_all(made)
@@ -63,12 +64,12 @@ def _is_flat(plan: WritePlan) -> bool:
     return not plan.children and not plan.links and links is None
 
 
-def _made(plans: Sequence[WritePlan]) -> list[Any]:
+def _made(scope: Scope, plans: Sequence[WritePlan]) -> list[Any]:
     made: list[Any] = []
     faults: list[Fault] = []
     for plan in plans:
         try:
-            made.append(entities.new(plan))
+            made.append(new_entity(scope, plan))
         except Invalid as exc:
             faults.extend(exc.faults)
             continue
@@ -112,7 +113,7 @@ def change_many(scope: Scope, plan: ManyPlan) -> list[Change]:
     if plan.each.links:
         return [apply(scope, each) for each in plans.values()]
     if plan.each.action == "delete":
-        entities.delete(scope.session, *(row.entity for row in rows.values()))
+        remove(scope, plan.each, list(rows.values()))
         for row in rows.values():
             tell(scope, plan.each.rights, "deleted", row, None)
         return [Change(plans[key], row, None) for key, row in rows.items()]
@@ -121,6 +122,8 @@ def change_many(scope: Scope, plan: ManyPlan) -> list[Change]:
 
 def _updated(scope: Scope, each: WritePlan, rows: dict[Key, Record]) -> list[Change]:
     changed = {k: row for k, row in rows.items() if entities.assign(row.entity, each.values)}
+    for row in changed.values():
+        keep_up(scope, each, row.entity)
     if changed:
         entities.flush(scope.session, each, next(iter(changed.values())).entity)
     wish = Wish(each.rights, rules_of(each.rights, ("read", "update")), each.references)

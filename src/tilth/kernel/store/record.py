@@ -258,17 +258,13 @@ def told_fields(rights: Rights) -> Iterator[tuple[str, Field]]:
 
 def _selected(wish: Wish, keys: list[Any], columns: list[Any]) -> Select[Any]:
     access = wish.rights.access
+    of_class = () if access.resource.criterion is None else (access.resource.criterion,)
     if not wish.entity:
         rows = stored_rows(access).rows
-        return select(*keys, *columns).select_from(rows).where(*_of_class(access))
-    entity = select(*keys, access.resource.model, *columns).options(lazyload("*"))
+        return select(*keys, *columns).select_from(rows).where(*of_class)
+    entity = select(*keys, access.resource.model, *columns)
+    entity = entity.options(lazyload("*")).where(*of_class)
     return entity.with_for_update(of=list(access.resource.tables))
-
-
-def _of_class(access: Access) -> Iterator[Sql]:
-    """The ORM asks this of itself."""
-    if access.resource.criterion is not None:
-        yield access.resource.criterion
 
 
 def _is_row(resource: Resource) -> Iterator[Sql]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from functools import partial
 
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError
 
 from tilth.errors import SetupError, TilthError
-from tilth.kernel.store.drivers.failure import unavailable, unfit_body
+from tilth.kernel.store.drivers.failure import broken_rule, unavailable, unfit_body
 from tilth.kernel.store.drivers.sqlite_file import sqlite_file_from
 from tilth.kernel.store.drivers.sqlite_writer import is_sqlite_conflict, sqlite_write_engine
 from tilth.kernel.store.engine import missing_driver
 from tilth.kernel.store.sync import chain_of, failure_of
 from tilth.kernel.store.unit import Units
 from tilth.settings import StoreSettings
+
+RAISED_BY_A_TRIGGER = "P0001"
 
 
 def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
@@ -45,9 +48,14 @@ def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
 
 def _explained(exc: BaseException, *, url: URL, label: str) -> TilthError | None:
     """None: a mistake in the statement, which is a bug and no fault of the request."""
+    if isinstance(exc, IntegrityError):
+        return broken_rule()
     for each in chain_of(exc):
-        if (getattr(each, "sqlstate", None) or "").startswith("22"):
+        state = getattr(each, "sqlstate", None) or ""
+        if state.startswith("22"):
             return unfit_body()
+        if state == RAISED_BY_A_TRIGGER:
+            return broken_rule()
         failure = failure_of(each, url)
         if failure is not None:
             return unavailable(failure, label)

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from tilth.feature import Backend
 from tilth.features.api.service.conditional import CACHING, conditional
 from tilth.features.api.service.etags import body_tag, strong
-from tilth.features.api.service.openapi.document import openapi_document
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.actor import ANONYMOUS, Actor
 from tilth.runtime.web.actor import actor_of
@@ -20,6 +19,9 @@ KEPT = 32
 
 def description_for(backend: Backend, actor: Actor) -> dict[str, Any]:
     """Only what the actor may read is in it; the developer's own routes are in it whole."""
+    # Its dozen modules are read when somebody asks, not whenever a process starts.
+    from tilth.features.api.service.openapi.document import openapi_document
+
     sight = Sight(backend.schema, backend.rulebook, actor)
     nobody = Sight(backend.schema, backend.rulebook, ANONYMOUS)
     return openapi_document(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tilth.errors import BadRequest, Invalid, Unavailable
+from tilth.errors import BadRequest, Conflict, Invalid, Unavailable
 
 Code = Literal["database_unavailable", "database_busy", "query_timeout", "database_schema"]
 
@@ -39,6 +39,12 @@ def unfit_body() -> Invalid:
         "column's type.",
         code="value_out_of_range",
     )
+
+
+def broken_rule() -> Conflict:
+    """Of a trigger, or a constraint that is checked at the commit: which one is not told by field."""
+    detail = "What is stored does not allow the change: it breaks a rule of the database."
+    return Conflict(detail, code="check")
 
 
 def too_slow(seconds: float) -> Failure:
