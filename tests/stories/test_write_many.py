@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -394,6 +395,24 @@ def test_nothing_is_merged_with(ask: Ask, case: str) -> None:
 
 def test_on_is_for_merging_only(ask: Ask) -> None:
     assert send(ask, {"title": "x"}, "/api/books?on=title").status_code == 400
+
+
+def test_those_who_come_at_once_make_one_row(
+    ask: Ask, database_url: str, serve: Callable[[Tilth], Ask]
+) -> None:
+    """Each on connections of its own."""
+
+    def another() -> Ask:
+        app = Tilth(database_url, readers=[actor_reader])
+        app.expose(Book, Policy(read=public, write=signed_in))
+        return serve(app)
+
+    clients = [another() for _ in range(8)]
+    with ThreadPoolExecutor(len(clients)) as threads:
+        for title in ("x", "y", "z"):
+            asked = [threads.submit(merge, client, {"title": title}) for client in clients]
+            statuses = sorted(each.result().status_code for each in asked)
+            assert statuses == [200] * 7 + [201]
 
 
 @pytest.fixture
