@@ -295,6 +295,7 @@ CAREFUL: dict[str, tuple[Any, str, int | None, int, str]] = {
     "a bound above a thousand": (None, "?pages=1", 1001, 400, "max_affected_required"),
     "more rows": (None, "?owner_id=ann", 1, 409, "too_many_rows"),
     "a row one may only read": ({"pages": 1}, "?pages__gt=1", 10, 403, "forbidden"),
+    "a row one may not delete": (None, "?pages__gt=1", 10, 403, "forbidden"),
     "a window": (None, "?pages=1&limit=1", 10, 400, "unknown_parameter"),
     "an unknown field": (None, "?page=1", 10, 400, "unknown_field"),
     "a bad body": ({"page": 1}, "?pages=300", 10, 422, "invalid"),
