@@ -132,6 +132,7 @@ MISTAKES: list[tuple[list[Exposure], list[tuple[str, str]]]] = [
     ([Exposure(dict)], [("schema.not_mapped", "dict")]),
     ([Exposure(Hero), Exposure(Hero, name="again")], [("schema.exposed_twice", "Hero")]),
     ([Exposure(Hero), Exposure(Heroes)], [("schema.duplicate_name", "Heroes")]),
+    ([Exposure(Hero, "batch")], [("schema.reserved_name", "Hero")]),
     ([Exposure(Hero, name="My Heroes")], [("schema.bad_name", "Hero")]),
     ([Exposure(Hero, name="a/b")], [("schema.bad_name", "Hero")]),
     (

@@ -12,19 +12,21 @@ from starlette.types import Receive, Scope, Send
 
 from tilth.errors import NotFound
 from tilth.feature import Backend
-from tilth.features.api.service.addresses import Address, address_of, segments_of
+from tilth.features.api.service.addresses import Address, address_of, check_is_here, segments_of
 from tilth.features.api.service.allowed import allowed_methods, declared_methods
 from tilth.features.api.service.answers import row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
+from tilth.features.api.service.bodies import accept_headers
 from tilth.features.api.service.conditional import CACHING, VARY, conditional
 from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.intents import intent_from
+from tilth.features.api.service.jobs import Write
 from tilth.features.api.service.links import collection_path, sent_path
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.negotiate import negotiate
-from tilth.features.api.service.writes import Write, accept_headers, write_answer
-from tilth.kernel.plan.sight import Sight, entered
+from tilth.features.api.service.writes import write_answer
+from tilth.kernel.plan.sight import Sight
 from tilth.runtime.web.actor import actor_of
 
 PREFIX = "/api"
@@ -70,13 +72,15 @@ async def answer(request: Request, backend: Backend, once: Once) -> Response:
     sight = Sight(backend.schema, backend.rulebook, actor, backend.hooks)
     base = request.scope.get("root_path", "") + PREFIX
     address = address_of(segments, sight)
+    if address.place == "batch" and backend.units is None:
+        raise NotFound("There is no resource 'batch' here.")
     if request.method in ("GET", "HEAD"):
         return await _read(request, backend, sight, address, base)
     if request.method == "OPTIONS":
-        _is_here(sight, address)
+        check_is_here(sight, address)
         return _options(sight, address, backend)
     if request.method not in _declared(sight, address, backend):
-        _is_here(sight, address)
+        check_is_here(sight, address)
         raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
     assert backend.units is not None  # or no method for writing would have been declared
     return await write_answer(Write(request, backend, backend.units, once, sight, base), address)
@@ -88,26 +92,13 @@ async def _read(
     if address.place == "index":
         negotiate(request.headers.get("accept"), (JSON,))
         return _index(request, sight, base)
-    _is_here(sight, address)
-    if address.place == "link":
+    check_is_here(sight, address)
+    if address.place in ("link", "batch"):
         raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
     query = request.scope["query_string"]
     intent = intent_from(address.resource, address.key, address.relation, query)
     ask = Ask(request, backend, sight, intent, base)
     return await row_answer(ask) if address.place == "row" else await rows_answer(ask)
-
-
-def _is_here(sight: Sight, address: Address) -> None:
-    """Raises NotFound, Unauthenticated or Forbidden: what may not be read has no methods either."""
-    if address.place == "index":
-        return
-    access = entered(sight, address.resource)
-    if address.relation is None:
-        return
-    relation = dict(sight.relations(access)).get(address.relation)
-    is_link = address.place == "link"
-    if relation is None or not relation.many or (is_link and relation.links is None):
-        raise NotFound(f"{address.resource} has no collection {address.relation!r}.")
 
 
 def _declared(sight: Sight, address: Address, backend: Backend) -> tuple[str, ...]:
@@ -116,7 +107,10 @@ def _declared(sight: Sight, address: Address, backend: Backend) -> tuple[str, ..
 
 def _options(sight: Sight, address: Address, backend: Backend) -> Response:
     allowed = allowed_methods(sight, address, writable=backend.units is not None)
-    return Response(status_code=204, headers={"allow": _allow(allowed), **accept_headers(allowed)})
+    return Response(
+        status_code=204,
+        headers={"allow": _allow(allowed), **accept_headers(allowed, address.place)},
+    )
 
 
 def _allow(methods: tuple[str, ...]) -> str:

@@ -43,7 +43,7 @@ def _planned(intent: WriteIntent, sight: Sight) -> WritePlan:
         permitted(sight, row.rights, "delete")
         return WritePlan("delete", row.rights, row.key, if_match=intent.if_match)
     permitted(sight, row.rights, "update")
-    return _plan_update(intent, sight, row)
+    return plan_update(intent, sight, row)
 
 
 def permitted(sight: Sight, rights: Rights, action: PolicyAction) -> None:
@@ -65,7 +65,7 @@ def _plan_create(intent: WriteIntent, sight: Sight) -> WritePlan:
             raise NotFound(f"There is no resource {intent.resource!r} here.")
         rights = sight.rights(intent.resource)
         permitted(sight, rights, "create")
-        return _checked(_new_row(sight, rights, intent.body, "", {}, CHILD_DEPTH))
+        return _checked(_new_row(sight, rights, intent.body, intent.pointer, {}, CHILD_DEPTH))
     access = entered(sight, intent.resource)
     owner = Row(sight.rights(intent.resource), tuple(key_values(access, intent.key or ())))
     relation = _writable_collection(sight, owner, intent.relation)
@@ -74,7 +74,7 @@ def _plan_create(intent: WriteIntent, sight: Sight) -> WritePlan:
     if relation.links is not None:
         permitted(sight, owner.rights, "update")
     given = dict(zip(relation.remote, owner.key, strict=True)) if relation.remote else {}
-    made = _checked(_new_row(sight, rights, intent.body, "", given, CHILD_DEPTH))
+    made = _checked(_new_row(sight, rights, intent.body, intent.pointer, given, CHILD_DEPTH))
     return replace(made, owner=(owner, relation))
 
 
@@ -168,10 +168,11 @@ def _references(sight: Sight, rights: Rights, values: Mapping[str, Any]) -> Iter
             yield Reference(relation, sight.access(relation.target))
 
 
-def _plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
-    reading = Reading(sight, row.rights, "", creating=False)
+def plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
+    """The actor may update some rows at least. Raises Invalid."""
+    reading = Reading(sight, row.rights, intent.pointer, creating=False)
     if not isinstance(intent.body, dict):
-        raise invalid([Fault("", "bad_value", "Expected an object.")])
+        raise invalid([Fault(intent.pointer, "bad_value", "Expected an object.")])
     read_body(reading, intent.body, _no_children)
     if intent.action == "replace":
         _fill_in(reading, intent.body)
@@ -185,6 +186,7 @@ def _plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
         references=tuple(_references(sight, row.rights, reading.values)),
         links=tuple(reading.links),
         if_match=intent.if_match,
+        pointer=intent.pointer,
     )
 
 

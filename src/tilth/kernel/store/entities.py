@@ -49,10 +49,10 @@ def _binds(made: Any, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def assign(entity: Any, values: Mapping[str, Any]) -> bool:
+def assign(entity: Any, values: Mapping[str, Any], pointer: str = "") -> bool:
     """Only what differs. False when nothing does."""
     changed = {name: value for name, value in values.items() if getattr(entity, name) != value}
-    faults = list(_set(entity, changed, ""))
+    faults = list(_set(entity, changed, pointer))
     if faults:
         raise invalid(faults)
     return bool(changed)
@@ -99,10 +99,11 @@ def _explained(
     return violation(exc, plan.rights.access, plan.pointer, fields)
 
 
-def delete(session: Session, entity: Any) -> None:
-    """With what the mapping cascades to. Raises Conflict when other rows refer to it."""
+def delete(session: Session, *gone: Any) -> None:
+    """With what the mapping cascades to. Raises Conflict when other rows refer to one of them."""
     try:
-        session.delete(entity)
+        for entity in gone:
+            session.delete(entity)
         session.flush()
     except IntegrityError as exc:
         # The ORM takes the reference out of rows that need one.

@@ -34,7 +34,7 @@ def item_path(base: str, resource: str, key: Sequence[str]) -> str:
 
 def member_path(collection: str, key: Sequence[str]) -> str:
     """`/api/heroes/1/powers/3`. collection: the address of one, as it is."""
-    return f"{collection}/{','.join(map(_encoded, key))}"
+    return f"{collection}/{','.join(map(encoded_part, key))}"
 
 
 def collection_path(base: str, resource: str) -> str:
@@ -102,7 +102,8 @@ def link_header(links: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f'<{address}>; rel="{relation}"' for address, relation in links)
 
 
-def _encoded(part: str) -> str:
+def encoded_part(part: str) -> str:
+    """One part of a key, as it is written in an address."""
     return quote(f"~{part}" if _MARKED.fullmatch(part) else part, safe="")
 
 

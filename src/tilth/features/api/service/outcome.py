@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.links import item_path
+from tilth.features.api.service.media import JSON
 from tilth.features.api.service.preferences import Preferences
 from tilth.features.api.service.representation import Represent, as_json
 from tilth.kernel.store.apply import Change
 from tilth.kernel.store.record import Record
+from tilth.kernel.store.scope import Scope
 
 _STATUS = {"create": 201, "update": 200, "delete": 204, "link": 204, "unlink": 204}
 
@@ -22,6 +26,10 @@ class Outcome:
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+
+
+Job = Callable[[Scope], Outcome]
+"""What is done inside a unit of work, and what it comes to."""
 
 
 def outcome_of(
@@ -42,6 +50,26 @@ def outcome_of(
     return Outcome(
         status, {**headers, **shown.headers, "content-type": shown.media_type}, shown.body
     )
+
+
+def rows_outcome(changes: Sequence[Change], wanted: Preferences) -> Outcome:
+    """Of many new rows, in the order they were sent; null for one that the caller may not read."""
+    is_new = any(change.plan.action == "create" for change in changes)
+    headers = {"preference-applied": wanted.applied} if wanted.applied else {}
+    if wanted.minimal:
+        return Outcome(201 if is_new else 204, headers)
+    rows = [change.after for change in changes]
+    items = [row.shown if row is not None and row.granted["read"] else None for row in rows]
+    body = orjson.dumps({"items": items})
+    return Outcome(201 if is_new else 200, {**headers, "content-type": JSON}, body)
+
+
+def affected_outcome(rows: int, wanted: Preferences) -> Outcome:
+    headers = {"preference-applied": wanted.applied}
+    if wanted.minimal:
+        return Outcome(204, headers)
+    body = orjson.dumps({"affected": rows})
+    return Outcome(200, {**headers, "content-type": JSON}, body)
 
 
 def _address(row: Record, base: str) -> str:
