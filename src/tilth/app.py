@@ -28,7 +28,7 @@ from tilth.feature import Backend, Feature
 from tilth.kernel.events.catalog import catalog_from
 from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
-from tilth.kernel.policy.checks import missing_policy, policy_findings
+from tilth.kernel.policy.checks import NEVER_GIVEN, missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
 from tilth.kernel.policy.source import Sources
@@ -216,9 +216,12 @@ class Application(FastAPI):
                 yield missing_policy(model, where)
             elif model in known:
                 resource, faulty = known[model]
-                yield from policy_findings(
+                found = policy_findings(
                     resource, declared.policy, where, faulty=faulty, sources=sources
                 )
+                # A function before each change may give the values that no client may.
+                excused = NEVER_GIVEN if declared.before else None
+                yield from (finding for finding in found if finding.code != excused)
 
     def _frozen(self) -> Backend:
         schema, declared, database, findings = self._resolved()

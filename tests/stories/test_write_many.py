@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import CheckConstraint, Engine, ForeignKey, String, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
 
 from tilth import Actor, ExactDecimal, Policy, Tilth, me, public, signed_in
+from tilth.settings import Settings, StoreSettings
 from tilth.testing import actor_reader
 
 Ask = Callable[..., Response]
@@ -404,7 +406,9 @@ def test_those_who_come_at_once_make_one_row(
     """Each on connections of its own."""
 
     def another() -> Ask:
-        app = Tilth(database_url, readers=[actor_reader])
+        patient = replace(StoreSettings(), lock_seconds=60.0)
+        settings = replace(Settings(), store=patient)
+        app = Tilth(database_url, readers=[actor_reader], settings=settings)
         app.expose(Book, Policy(read=public, write=signed_in))
         return serve(app)
 

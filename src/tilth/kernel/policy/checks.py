@@ -16,6 +16,7 @@ from tilth.kernel.schema.resource import Resource
 from tilth.kit.text import suggest
 
 UNKNOWN_FIELD = "policy.unknown_field"
+NEVER_GIVEN = "policy.create_impossible"
 ACTIONS = (*get_args(Action), "write")
 Mistake = tuple[str, str, str, str]
 """Code, subject within the resource, reason, remedy."""
@@ -53,7 +54,7 @@ def _doubts(resource: Resource, policy: Policy) -> Iterator[Mistake]:
     if policy.rule("create") is not None:
         for name in _never_given(resource, policy):
             yield (
-                "policy.create_impossible",
+                NEVER_GIVEN,
                 f"{resource.title}.{name}",
                 "needs a value in every new row, and no client may give one.",
                 "Give it a default or a preset=, or let it be written.",
