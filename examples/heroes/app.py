@@ -18,6 +18,7 @@ from .models import Hero, HeroMission, Mission, Power, Status, Team
 TOKENS = {
     "league": Actor("user-1", roles=frozenset({"league"}), method="bearer", assurance=1),
     "user-2": Actor("user-2", method="bearer", assurance=1),
+    "admin": Actor("user-3", roles=frozenset({"league", "admin"}), method="bearer", assurance=1),
 }
 
 

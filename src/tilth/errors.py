@@ -161,5 +161,6 @@ def bad_parameter(name: str, code: str, detail: str) -> BadRequest:
 
 def invalid(faults: Sequence[Fault]) -> Invalid:
     """A 422 that lists every fault."""
-    places = ", ".join(dict.fromkeys(fault.pointer or "the body" for fault in faults))
-    return Invalid(f"Not valid: {places}. See errors.", faults=faults)
+    places = list(dict.fromkeys(fault.pointer[:80] or "the body" for fault in faults))
+    more = f" and {len(places) - 10} more" if len(places) > 10 else ""
+    return Invalid(f"Not valid: {', '.join(places[:10])}{more}. See errors.", faults=faults)

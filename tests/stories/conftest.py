@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -77,6 +83,26 @@ def serve() -> Iterator[Callable[[Starlette], Ask]]:
     """serve(app) starts it and answers ask(path, by=actor, method=…, headers=…, **httpx)."""
     with ExitStack() as stack:
         yield lambda app: stack.enter_context(_served(app))
+
+
+@asynccontextmanager
+async def served_together(apps: Sequence[Starlette]) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client for each of several applications, which may be asked at the same time."""
+    async with AsyncExitStack() as stack:
+        clients = []
+        for app in apps:
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app), base_url="http://test"
+            )
+            clients.append(await stack.enter_async_context(client))
+        yield clients
+
+
+@pytest.fixture
+def serve_together() -> Callable[..., AbstractAsyncContextManager[list[httpx.AsyncClient]]]:
+    """async with serve_together([app, other]) as [client, client_of_other]: …"""
+    return served_together
 
 
 @pytest.fixture

@@ -324,10 +324,15 @@ def test_database_that_was_never_there_is_503_in_every_media_type(accept: str, s
     assert "secret" not in answer.text
 
 
-def test_tables_that_are_missing_are_named_in_a_503(database_url: str, serve: Any) -> None:
+def test_tables_that_are_missing_are_named_in_the_log_only(
+    database_url: str, serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     if "sqlite" in database_url:
         Path(str(make_url(database_url).database)).touch()
 
     answer = serve(application(database_url))("/api/heroes")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "database_schema")
+    assert answer.json()["detail"] == "The tables of the database do not fit the models."
+    assert "retry-after" not in answer.headers
+    assert 'Table "hero" does not exist' in caplog.text

@@ -82,6 +82,20 @@ class Part(Base):
     item: Mapped[Item] = relationship(back_populates="parts")
 
 
+class Box(Base):
+    """Its lids are named after it, and are not deleted with it."""
+
+    __tablename__ = "box"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lids: Mapped[list[Lid]] = relationship()
+
+
+class Lid(Base):
+    __tablename__ = "lid"
+    box_id: Mapped[int] = mapped_column(ForeignKey("box.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+
+
 class Note(Base):
     """Nobody may change it, and it refers to a shop."""
 
@@ -125,7 +139,7 @@ def ask(database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], A
         ],
     )
     app = Tilth(database_url, readers=[actor_reader])
-    for model in (Shop, Item, Tag, Part):
+    for model in (Shop, Item, Tag, Part, Box, Lid):
         app.expose(model, Policy(read=public, write=public))
     app.expose(Note, Policy(read=public))
     return serve(app)
@@ -315,6 +329,16 @@ def test_row_that_others_need_is_not_deleted(ask: Ask) -> None:
 
     assert (refused.status_code, refused.json()["code"]) == (409, "referenced")
     assert ask("/api/shops/2").status_code == 200
+
+
+def test_row_that_is_part_of_other_rows_keys_is_not_deleted(ask: Ask) -> None:
+    """The ORM itself refuses that, before the database is asked."""
+    new(ask, "/api/boxes", {"lids": [{"number": 1}]})
+
+    refused = ask("/api/boxes/1", method="DELETE")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "referenced")
+    assert ask("/api/boxes/1").status_code == 200
 
 
 def test_change_of_another_version_is_refused_with_the_current_tag(ask: Ask) -> None:

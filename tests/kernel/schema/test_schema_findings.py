@@ -313,3 +313,9 @@ def test_broken_relationships_of_another_application_do_not_matter() -> None:
     schema_from(make(), "sqlite")
 
     assert found(Exposure(Hero)) == []
+
+
+def test_finding_of_search_points_to_the_call_that_names_the_field() -> None:
+    _, findings = schema_from([Exposure(Hero, search=("nmae",), where="app.py:7")], "sqlite")
+
+    assert [finding.where for finding in findings] == ["app.py:7"]

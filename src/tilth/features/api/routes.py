@@ -18,8 +18,11 @@ from tilth.features.api.service.answers import row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
 from tilth.features.api.service.conditional import CACHING, VARY, conditional
 from tilth.features.api.service.etags import body_tag, strong
+from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.intents import intent_from
 from tilth.features.api.service.links import collection_path, sent_path
+from tilth.features.api.service.media import JSON
+from tilth.features.api.service.negotiate import negotiate
 from tilth.features.api.service.writes import Write, accept_headers, write_answer
 from tilth.kernel.plan.sight import Sight, entered
 from tilth.runtime.web.actor import actor_of
@@ -33,8 +36,8 @@ class ApiRoute(BaseRoute):
     One look-up by name instead of a route per resource: cost does not grow with their number.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
+    def __init__(self, backend: Backend, once: Once) -> None:
+        self.backend, self.once = backend, once
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path = _path_below_root(scope)
@@ -45,7 +48,7 @@ class ApiRoute(BaseRoute):
         raise NoMatchFound(name, dict(path_params))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await answer(Request(scope, receive), self.backend)
+        response = await answer(Request(scope, receive), self.backend, self.once)
         if scope["method"] == "HEAD":
             response = _without_body(response)
         await response(scope, receive, send)
@@ -58,12 +61,13 @@ def _without_body(response: Response) -> Response:
     return bare
 
 
-async def answer(request: Request, backend: Backend) -> Response:
+async def answer(request: Request, backend: Backend, once: Once) -> Response:
     """Raises ProblemError for whatever cannot be answered."""
     segments = segments_of(request.scope, PREFIX)
     if segments and segments[-1] == "":
         return _redirected(request)
-    sight = Sight(backend.schema, backend.rulebook, await actor_of(request, backend.readers))
+    actor = await actor_of(request, backend.readers)
+    sight = Sight(backend.schema, backend.rulebook, actor, backend.hooks)
     base = request.scope.get("root_path", "") + PREFIX
     address = address_of(segments, sight)
     if request.method in ("GET", "HEAD"):
@@ -75,13 +79,14 @@ async def answer(request: Request, backend: Backend) -> Response:
         _is_here(sight, address)
         raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
     assert backend.units is not None  # or no method for writing would have been declared
-    return await write_answer(Write(request, backend, backend.units, sight, base), address)
+    return await write_answer(Write(request, backend, backend.units, once, sight, base), address)
 
 
 async def _read(
     request: Request, backend: Backend, sight: Sight, address: Address, base: str
 ) -> Response:
     if address.place == "index":
+        negotiate(request.headers.get("accept"), (JSON,))
         return _index(request, sight, base)
     _is_here(sight, address)
     if address.place == "link":

@@ -16,6 +16,8 @@ from tilth.kit.text import sentence_list, suggest
 
 MOST_LINKS = 100
 MOST_CHILDREN = 1000
+MOST_FAULTS = 100
+"""Told at once: nobody reads more, and a suggestion for each of 10^5 names would take its time."""
 
 Create = Callable[[Rights, Relation, Any, str], WritePlan | list[Fault]]
 
@@ -54,6 +56,8 @@ def read_body(reading: Reading, body: Mapping[str, Any], create: Create) -> None
     """create: makes the plan of a child, or says what is wrong with its body."""
     relations = dict(reading.sight.relations(reading.rights.access))
     for name, value in body.items():
+        if len(reading.faults) >= MOST_FAULTS:
+            return
         if name in reading.rights.access.fields:
             _read_field(reading, name, value)
         elif name in relations:
@@ -182,6 +186,8 @@ def _read_children(reading: Reading, relation: Relation, value: Any, create: Cre
     rights = reading.sight.rights(relation.target)
     plans: list[WritePlan] = []
     for place, each in enumerate(value):
+        if len(reading.faults) >= MOST_FAULTS:
+            break
         made = create(rights, relation, each, f"{reading.pointer}{member(relation.name)}/{place}")
         if isinstance(made, WritePlan):
             plans.append(made)

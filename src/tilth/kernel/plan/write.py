@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tilth.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
+from tilth.kernel.plan.before import prepared
 from tilth.kernel.plan.body import Reading, member, read_body, writable
 from tilth.kernel.plan.change import Action, Key, Reference, Row, WritePlan
 from tilth.kernel.plan.intent import WriteIntent
@@ -25,9 +26,13 @@ def plan_write(intent: WriteIntent, sight: Sight) -> WritePlan:
     """Look every name up as the actor may write it and turn every value into its column's.
 
     What depends on rows (is it there, may this one be changed, is the reference good) is in the
-    plan as a question for the store. Raises NotFound, Unauthenticated, Forbidden, and Invalid
-    with every fault of the body.
+    plan as a question for the store. The functions that the developer has put before it have been
+    asked. Raises NotFound, Unauthenticated, Forbidden, and Invalid with every fault of the body.
     """
+    return prepared(_planned(intent, sight), sight.hooks)
+
+
+def _planned(intent: WriteIntent, sight: Sight) -> WritePlan:
     if intent.action == "create":
         return _plan_create(intent, sight)
     access = entered(sight, intent.resource)

@@ -1,30 +1,43 @@
 """A JSON value of a request body → the Python value that its column takes."""
 
 import math
-from collections.abc import Callable, Mapping
+import re
+import struct
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Numeric, SmallInteger, column, types
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import BigInteger, Float, Integer, Numeric, SmallInteger, column, types
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tilth.kernel.schema import parsers
 from tilth.kernel.schema.decoders import Json
 from tilth.kernel.schema.kinds import KindName
 from tilth.kernel.schema.resource import Field
-from tilth.kernel.schema.types import ExactDecimal
+from tilth.kernel.schema.types import ExactDecimal, is_short_float
 
 Accept = Callable[[Field, Json], Any]
 
 _INT16 = range(-(2**15), 2**15)
 _INT32 = range(-(2**31), 2**31)
-_DATE_LENGTH = 10
+_UUID_LENGTH = 36
+_DIGITS = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)", re.ASCII)
+# RFC 3339: without an offset nobody knows which moment is meant.
+_OFFSET = r"(?:[Zz]|[-+]\d\d:\d\d)"
+_CLOCK = rf"\d\d:\d\d:\d\d(?:\.\d+)?{_OFFSET}"
+_MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d[Tt]{_CLOCK}", re.ASCII)
+_OFFSET_TIME = re.compile(_CLOCK, re.ASCII)
+LONGEST_EXPONENT = 400
+LARGEST_SHORT_FLOAT = 3.4028234663852886e38
+MOST_DIMENSIONS = 6
+"""Of a PostgreSQL array."""
 
 
 def accepted(field: Field, value: Json) -> Any:
     """Numbers with a point arrive as Decimal, so that no digit is lost on the way.
 
+    What inputs.input_schema says of the field is taken; texts only as an answer would write them.
     Raises ValueError with a sentence that says what was expected; a NULL where none may be, and
     what the model itself asks of a value (field.constraint), are refused too.
     """
@@ -57,6 +70,7 @@ def _integer(field: Field, value: Json) -> int:
 
 def integer_range(type_: TypeEngine[Any]) -> range:
     """What PostgreSQL can store, asked on SQLite too: the same request has the same answer."""
+    type_ = type_.impl_instance if isinstance(type_, TypeDecorator) else type_
     if isinstance(type_, BigInteger):
         return parsers.INT64
     if isinstance(type_, SmallInteger):
@@ -65,26 +79,46 @@ def integer_range(type_: TypeEngine[Any]) -> range:
 
 
 def _float(field: Field, value: Json) -> float:
-    number = float(_number(value, "a number"))
-    if not math.isfinite(number):
-        raise ValueError("Expected a number that a 64-bit float can hold.")
-    return number
+    exact = _number(value, "a number")
+    if decimal_digits(field.expression.type) is not None:
+        _fitted(field.expression.type, Decimal(exact))
+    number, short = _as_float(exact), is_short_float(field.expression.type)
+    if not math.isfinite(number) or (short and abs(number) > LARGEST_SHORT_FLOAT):
+        raise ValueError(f"Expected a number that a {32 if short else 64}-bit float can hold.")
+    # PostgreSQL refuses what is too small for four bytes; JSON calls it a number like any other.
+    return 0.0 if short and struct.unpack("f", struct.pack("f", number)) == (0.0,) else number
+
+
+def _as_float(exact: int | Decimal) -> float:
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf
 
 
 def _number(value: Json, expected: str) -> int | Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError(f"Expected {expected}, not {_named(value)}.")
     number = Decimal(value) if isinstance(value, float) else value
+    if isinstance(number, Decimal) and number.adjusted() <= -LONGEST_EXPONENT:
+        return Decimal(0)  # As small as no float and no column holds.
     # Before int() or float(), whose time grows with the square of the length.
-    if isinstance(number, Decimal) and not -400 < number.adjusted() < 400:
-        raise ValueError(f"Expected {expected} of at most 400 digits.")
+    is_long = (
+        number.adjusted() >= LONGEST_EXPONENT
+        if isinstance(number, Decimal)
+        else number.bit_length() > LONGEST_EXPONENT * 3
+    )
+    if is_long:
+        raise ValueError(f"Expected {expected} of at most {LONGEST_EXPONENT} digits.")
     return number
 
 
 def _decimal(field: Field, value: Json) -> Decimal:
     """A text, which is what an answer has, or a number."""
     if isinstance(value, str):
-        number = parsers.parse_decimal(value)
+        if len(value) > parsers.LONGEST_NUMBER or not _DIGITS.fullmatch(value):
+            raise ValueError("Expected a decimal number as text, such as 12.50.")
+        number = Decimal(value)
     else:
         number = Decimal(_number(value, "a decimal number as text"))
     return _fitted(field.expression.type, number)
@@ -92,11 +126,20 @@ def _decimal(field: Field, value: Json) -> Decimal:
 
 def _fitted(type_: TypeEngine[Any], number: Decimal) -> Decimal:
     """Raises ValueError for digits the column would cut off or has no room for."""
+    digits = decimal_digits(type_)
+    return number if digits is None else ExactDecimal(sum(digits), digits[1]).fitted(number)
+
+
+def decimal_digits(type_: TypeEngine[Any]) -> tuple[int, int] | None:
+    """How many the column holds before and after the point; None when it does not say."""
     if isinstance(type_, ExactDecimal):
-        return type_.fitted(number)
-    if isinstance(type_, Numeric) and type_.precision is not None:
-        return ExactDecimal(type_.precision, type_.scale or 0).fitted(number)
-    return number
+        return type_.precision - type_.scale, type_.scale
+    impl = type_.impl_instance if isinstance(type_, TypeDecorator) else type_
+    if not isinstance(impl, Numeric) or isinstance(impl, Float) or impl.precision is None:
+        return None
+    scale = impl.scale or 0
+    # PostgreSQL also knows negative scales and scales beyond the precision: it has the last word.
+    return (impl.precision - scale, scale) if 0 <= scale <= impl.precision else None
 
 
 def _text(field: Field, value: Json) -> str:
@@ -116,8 +159,22 @@ def _bytes(field: Field, value: Json) -> bytes:
 
 def _moment(field: Field, value: Json) -> Any:
     text = _string(value)
-    if len(text) <= _DATE_LENGTH:
-        raise ValueError("Expected a date and time such as 2026-01-31T23:59:59Z.")
+    if not _MOMENT.fullmatch(text):
+        raise ValueError("Expected a date and time with its offset, such as 2026-01-31T23:59:59Z.")
+    return field.kind.parse(text)
+
+
+def _time(field: Field, value: Json) -> Any:
+    text = _string(value)
+    if "format" in field.kind.json_schema and not _OFFSET_TIME.fullmatch(text):
+        raise ValueError("Expected a time with its offset, such as 23:59:59Z.")
+    return field.kind.parse(text)
+
+
+def _uuid(field: Field, value: Json) -> Any:
+    text = _string(value)
+    if len(text) != _UUID_LENGTH:
+        raise ValueError("Expected a UUID with dashes.")
     return field.kind.parse(text)
 
 
@@ -126,12 +183,17 @@ def _as_in_urls(field: Field, value: Json) -> Any:
 
 
 def _enum(field: Field, value: Json) -> Any:
-    """By value and type: 1 is not "1", nor is it true."""
+    """By value and type: 1 is not "1", nor is it true; it is 1.0, as everywhere in JSON."""
+    given = float(value) if isinstance(value, Decimal) else value
     choices = field.kind.json_schema["enum"]
-    if not any(type(each) is type(value) and each == value for each in choices):
-        listed = ", ".join(map(str, choices))
-        raise ValueError(f"Expected one of: {listed}.")
-    return field.kind.parse(value if isinstance(value, str) else str(value).lower())
+    for each in choices:
+        if each == given and _json_type(each) is _json_type(given):
+            return field.kind.parse(str(each).lower() if isinstance(each, bool) else str(each))
+    raise ValueError(f"Expected one of: {', '.join(map(str, choices))}.")
+
+
+def _json_type(value: Json) -> type:
+    return float if type(value) is int else type(value)
 
 
 def _json(field: Field, value: Json) -> Json:
@@ -157,11 +219,25 @@ def _array(field: Field, value: Json) -> list[Any]:
     type_, item = field.expression.type, field.kind.item
     if not isinstance(type_, types.ARRAY) or item is None:
         raise ValueError("This list cannot be written.")
+    shapes = set(_shapes(value))
+    if len(shapes) > 1 or any(len(shape) > MOST_DIMENSIONS for shape in shapes):
+        raise ValueError("Expected lists inside the list to be as long as each other, or none.")
     # An item is accepted as the value of a column of its own would be.
     one = Field(field.name, column("item", type_.item_type), item, nullable=True)
-    return [
-        _array(field, each) if isinstance(each, list) else accepted(one, each) for each in value
-    ]
+    return _items(one, value)
+
+
+def _items(one: Field, value: list[Json]) -> list[Any]:
+    return [_items(one, each) if isinstance(each, list) else accepted(one, each) for each in value]
+
+
+def _shapes(value: list[Json]) -> Iterator[tuple[int, ...]]:
+    """Of every item, the lengths of the lists around it: PostgreSQL wants them to be the same."""
+    for each in value:
+        below = _shapes(each) if isinstance(each, list) else iter([()])
+        yield from ((len(value), *shape) for shape in below)
+    if not value:
+        yield (0,)
 
 
 def _string(value: Json) -> str:
@@ -193,9 +269,9 @@ _ACCEPT: Mapping[KindName, Accept] = MappingProxyType(
         "bytes": _bytes,
         "datetime": _moment,
         "date": _as_in_urls,
-        "time": _as_in_urls,
+        "time": _time,
         "interval": _as_in_urls,
-        "uuid": _as_in_urls,
+        "uuid": _uuid,
         "enum": _enum,
         "json": _json,
         "array": _array,

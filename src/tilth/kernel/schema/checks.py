@@ -116,10 +116,13 @@ def search_findings(
         if name not in known:
             reason = "search names a field that does not exist."
             remedy = f"Fields: {', '.join(known)}."
-            yield Finding("schema.unknown_search_field", subject, reason, remedy)
+            yield Finding(
+                "schema.unknown_search_field", subject, reason, remedy, where=exposure.where
+            )
         elif name in fields and fields[name].kind.name != "text":
             reason = f"search looks into text, and this field is of kind {fields[name].kind.name}."
-            yield Finding("schema.search_not_text", subject, reason, "Leave it out of search.")
+            remedy = "Leave it out of search."
+            yield Finding("schema.search_not_text", subject, reason, remedy, where=exposure.where)
 
 
 def name_warnings(title: str, names: Iterable[str]) -> Iterator[Finding]:

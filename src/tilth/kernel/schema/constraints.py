@@ -3,15 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 Constraint = Callable[[Any], None]
 
-LIMITS = frozenset(
-    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
-    | {"minLength", "maxLength", "pattern"}
+LIMITS = (
+    *("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"),
+    *("minLength", "maxLength", "pattern"),
 )
 
 
@@ -21,12 +20,9 @@ def constraint_from(field: object) -> Constraint | None:
     field: as in `model_fields`. Validators written as methods see the whole model, so they are
     asked when it is flushed (store/validation.py).
     """
-    if not isinstance(field, FieldInfo):
+    adapter = _adapter(field)
+    if adapter is None:
         return None
-    asked = _asked(field)
-    if not asked:
-        return None
-    adapter = TypeAdapter[Any](Annotated[field.annotation, *asked])  # type: ignore[arg-type]
 
     def constraint(value: Any) -> None:
         try:
@@ -37,25 +33,29 @@ def constraint_from(field: object) -> Constraint | None:
     return constraint
 
 
-def _asked(field: FieldInfo) -> list[Any]:
-    """SQLModel keeps what it knows of the column among them."""
-    return [each for each in field.metadata if not type(each).__module__.startswith("sqlmodel.")]
-
-
-def limits_of(field: object) -> Mapping[str, Any]:
-    """The same as keywords of JSON Schema: minimum, maxLength, pattern and their like.
-
-    Empty where the model says nothing, or something that JSON Schema has no word for.
-    """
-    if not isinstance(field, FieldInfo) or not (asked := _asked(field)):
-        return {}
+def limits_from(field: object) -> Mapping[str, Any]:
+    """The same as JSON Schema keywords, as far as it has any: minimum, pattern and their like."""
+    adapter = _adapter(field)
     try:
-        schema = TypeAdapter[Any](Annotated[field.annotation, *asked]).json_schema()  # type: ignore[arg-type]
+        schema = adapter.json_schema() if adapter is not None else {}
     except PydanticUserError:
-        return {}
-    # Of the forms a value may have, the first is the plain one: a number, before its text.
-    plain = schema.get("anyOf", [schema])[0]
-    return {name: value for name, value in plain.items() if name in LIMITS}
+        # A type that is no JSON to pydantic; what Tilth takes for it is said by its kind.
+        schema = {}
+    limits: dict[str, Any] = {}
+    for part in (schema, *schema.get("anyOf", ())):
+        limits |= {name: part[name] for name in LIMITS if name in part}
+    return limits
+
+
+def _adapter(field: object) -> TypeAdapter[Any] | None:
+    """None where nothing is asked."""
+    if not isinstance(field, FieldInfo):
+        return None
+    # SQLModel keeps what it knows of the column among them.
+    asked = [each for each in field.metadata if not type(each).__module__.startswith("sqlmodel.")]
+    if not asked:
+        return None
+    return TypeAdapter(Annotated[field.annotation, *asked])  # type: ignore[arg-type]
 
 
 def sentence_of(message: str) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeDecorator
 
 from tilth.errors import Finding
-from tilth.kernel.schema.constraints import constraint_from, limits_of
+from tilth.kernel.schema.constraints import constraint_from, limits_from
 from tilth.kernel.schema.expressions import open_to_aliases
 from tilth.kernel.schema.kinds import NAMED, OPAQUE, Kind, kind_of
 from tilth.kernel.schema.resource import Field
@@ -138,7 +138,7 @@ def _column_field(
         max_length=getattr(column.type, "length", None) if kind.name == "text" else None,
         description=column.comment or prop.doc or getattr(documented, "description", None),
         constraint=constraint_from(documented),
-        limits=limits_of(documented),
+        limits=limits_from(documented),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Alias, ColumnElement, FromClause, Table
 
+from tilth.kernel.schema.exposure import NO_UPKEEP, Upkeep
 from tilth.kernel.schema.kinds import Kind
 
 
@@ -18,7 +19,7 @@ class Field:
     has_default: a value is made for it when none is given.
     max_length: characters, or None.
     constraint: raises ValueError, one sentence, for a value that the model itself does not allow
-        (the constraints of a SQLModel field), or None. limits: the same as keywords of JSON Schema.
+        (the constraints of a SQLModel field), or None. limits: the same in the words of JSON Schema.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Resource:
     key: names of the fields that identify a row, in primary key order; empty for a view or a table
         without a key, which can be listed but not addressed.
     search: names of the fields that `q=` looks into.
+    upkeep: the fields that the server keeps; criterion leaves out rows that count as deleted.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Resource:
     links: tuple[ColumnElement[bool], ...] = ()
     criterion: ColumnElement[bool] | None = None
     search: tuple[str, ...] = ()
+    upkeep: Upkeep = NO_UPKEEP
     description: str | None = None
 
 

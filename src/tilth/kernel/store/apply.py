@@ -18,7 +18,9 @@ from tilth.kernel.policy.access import Rights
 from tilth.kernel.policy.fold import Folded
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.schema.resource import Relation
+from tilth.kernel.schema.upkeep import values_at_change, values_at_creation, values_at_deletion
 from tilth.kernel.store import entities, links
+from tilth.kernel.store.cascades import taken_along
 from tilth.kernel.store.integrity import no_such_row
 from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.record import Record, Wish
@@ -40,8 +42,9 @@ def carry_out(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
     Raises NotFound, Forbidden, Unauthenticated, Conflict, Invalid, PreconditionFailed: then the
     unit must be rolled back.
     """
+    told_before = len(scope.events)
     changes = [_apply(scope, plan) for plan in plans]
-    write_events(scope.session, scope.events)
+    write_events(scope.session, scope.outbox, scope.events[told_before:])
     return changes
 
 
@@ -59,7 +62,9 @@ def _apply(scope: Scope, plan: WritePlan) -> Change:
 
 def _create(scope: Scope, plan: WritePlan) -> Change:
     owner = _owner_of(scope, plan)
-    entity = entities.new(plan)
+    resource = plan.resource
+    kept = values_at_creation(resource.fields, resource.upkeep, scope.now())
+    entity = entities.new(plan, {**plan.values, **kept})
     scope.session.add(entity)
     entities.flush(scope.session, plan, entity)
     key = tuple(class_mapper(type(entity)).primary_key_from_instance(entity))
@@ -106,6 +111,7 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     _check_match(plan, before)
     _check_masks(plan, before)
     if entities.assign(before.entity, plan.values):
+        _keep_up(scope, plan, before.entity)
         entities.flush(scope.session, plan, before.entity)
         after = _as_updated(scope, plan)
         _tell(scope, plan.rights, "updated", before, after)
@@ -116,6 +122,11 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
             _remove_others(scope, before, plan.key, each)
         _add_links(scope, before, plan.key, each, plan.pointer)
     return Change(plan, before, after)
+
+
+def _keep_up(scope: Scope, plan: WritePlan, entity: Any) -> None:
+    resource = plan.resource
+    entities.assign(entity, values_at_change(resource.fields, resource.upkeep, scope.now(), entity))
 
 
 def _as_updated(scope: Scope, plan: WritePlan) -> Record:
@@ -131,7 +142,16 @@ def _as_updated(scope: Scope, plan: WritePlan) -> Record:
 def _delete(scope: Scope, plan: WritePlan) -> Change:
     before = _found(scope, Row(plan.rights, plan.key), ("delete",), entity=True)
     _check_match(plan, before)
-    entities.delete(scope.session, before.entity)
+    gone = values_at_deletion(
+        plan.resource.fields, plan.resource.upkeep, scope.now(), before.entity
+    )
+    if gone:
+        entities.assign(before.entity, gone)
+        entities.flush(scope.session, plan, before.entity)
+    else:
+        for each in taken_along(scope, before.entity):
+            _tell(scope, each.rights, "deleted", each, None)
+        entities.delete(scope.session, before.entity)
     _tell(scope, plan.rights, "deleted", before, None)
     return Change(plan, before, None)
 
@@ -242,9 +262,8 @@ def _check_match(plan: WritePlan, found: Record) -> None:
 
 def _check_masks(plan: WritePlan, row: Record) -> None:
     """What the actor may not read on this row can be no secret to them if they may write it."""
-    sent = [
-        name for name in plan.values if name in row.masked and name not in plan.rights.policy.preset
-    ]
+    ours = plan.rights.policy.preset.keys() | plan.trusted
+    sent = [name for name in plan.values if name in row.masked and name not in ours]
     if sent:
         raise invalid(
             [Fault(plan.pointer + member(name), "read_only", "Is read-only.") for name in sent]
@@ -292,4 +311,5 @@ def _event(
         before=before,
         after=after,
         request_id=scope.request_id,
+        reason=scope.reason,
     )

@@ -9,19 +9,16 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    REAL,
     ColumnElement,
-    Double,
-    Float,
     Text,
     case,
     cast,
     func,
     literal_column,
 )
-from sqlalchemy.types import TypeEngine
 
 from tilth.kernel.schema.kinds import Kind
+from tilth.kernel.schema.types import is_short_float
 
 Sql = ColumnElement[Any]
 
@@ -50,13 +47,6 @@ def _postgresql_bytes(value: Sql) -> Sql:
 def _postgresql_float(value: Sql) -> Sql:
     """Drivers widen 4 bytes to 8, which makes 1.100000023841858 of 1.1; its text is what was meant."""
     return _as_text(value) if is_short_float(value.type) else value
-
-
-def is_short_float(type_: TypeEngine[Any]) -> bool:
-    """PostgreSQL keeps it in 4 bytes."""
-    return isinstance(type_, REAL) or (
-        isinstance(type_, Float) and not isinstance(type_, Double) and (type_.precision or 53) < 25
-    )
 
 
 def _postgresql_array(value: Sql) -> Sql:

@@ -22,20 +22,20 @@ from tilth.kernel.store.integrity import (
 )
 
 
-def new(plan: WritePlan) -> Any:
+def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
     """An object of the model, made the way the developer's code would make it."""
     model = plan.resource.model
     made = signature(model)
     if _binds(made, {}):
         entity = model()
-    elif _binds(made, plan.values):
+    elif _binds(made, values):
         try:
-            return model(**plan.values)
+            return model(**values)
         except (ValueError, AssertionError) as exc:
             raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
     else:
         entity = class_mapper(model).class_manager.new_instance()
-    faults = list(_set(entity, plan.values, plan.pointer))
+    faults = list(_set(entity, values, plan.pointer))
     if faults:
         raise invalid(faults)
     return entity
@@ -109,3 +109,6 @@ def delete(session: Session, entity: Any) -> None:
         if kind_of(exc) in (FOREIGN_KEY, NOT_NULL):
             raise still_referenced() from exc
         raise
+    except AssertionError as exc:
+        # It refuses to where the reference is part of their key.
+        raise still_referenced() from exc

@@ -215,16 +215,11 @@ def told_fields(rights: Rights) -> Iterator[tuple[str, Field]]:
 
 def _selected(wish: Wish, columns: list[Any]) -> Select[Any]:
     access = wish.rights.access
+    of_class = () if access.resource.criterion is None else (access.resource.criterion,)
     if not wish.entity:
-        return select(*columns).select_from(stored_rows(access).rows).where(*_of_class(access))
-    entity = select(access.resource.model, *columns).options(lazyload("*"))
+        return select(*columns).select_from(stored_rows(access).rows).where(*of_class)
+    entity = select(access.resource.model, *columns).options(lazyload("*")).where(*of_class)
     return entity.with_for_update(of=list(access.resource.tables))
-
-
-def _of_class(access: Access) -> Iterator[Sql]:
-    """The ORM asks this of itself."""
-    if access.resource.criterion is not None:
-        yield access.resource.criterion
 
 
 def _is_row(resource: Resource) -> Iterator[Sql]:

@@ -9,11 +9,13 @@ from typing import Any
 
 import orjson
 
+from tilth.errors import BadRequest
 from tilth.kernel.plan.shape import Granted, ReadPlan, ReadShape
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.store.binds import arguments
 from tilth.kernel.store.decode import decoded, granted
 from tilth.kernel.store.drivers.driver import Database
+from tilth.kernel.store.drivers.failure import UNREADABLE_ROWS, unavailable
 from tilth.kernel.store.page import NOTHING, Page
 from tilth.kernel.store.statement import COUNTED_ROWS, Statement, estimate_for, statement_for
 
@@ -60,7 +62,13 @@ class Store:
 
     async def _fetch(self, statement: Statement, plan: ReadPlan, actor: Actor) -> Rows:
         values = arguments(statement.parameters, plan, actor)
-        return await self.database.fetch(statement.sql, values)
+        try:
+            return await self.database.fetch(statement.sql, values)
+        except BadRequest as exc:
+            if plan.values:
+                raise
+            # The request brought no value, so it is one in the database that does not fit.
+            raise unavailable(UNREADABLE_ROWS, self.database.label) from exc
 
 
 def _page_from(statement: Statement, plan: ReadPlan, rows: Rows) -> Page:

@@ -23,9 +23,11 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Dialect
 
 from tilth.kernel.plan.shape import Owner, ReadShape, known_of
+from tilth.kernel.schema.types import MixedText
 from tilth.kernel.store.binds import Binds, Parameter, bind_type
 from tilth.kernel.store.block import AnswerSelect, PageSelect, spot_in
 from tilth.kernel.store.decode import RowDecoder, Verdicts
+from tilth.kernel.store.mixed import spellings
 from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards
 from tilth.kernel.store.source import Source, joined, replaced, source_of, value_of
 from tilth.kernel.store.where import sql_of
@@ -162,7 +164,10 @@ def _key(source: Source) -> list[Sql]:
 def key_terms(source: Source, slots: Sequence[int], binds: Binds) -> Iterator[Sql]:
     resource = source.access.resource
     for name, value, slot in zip(resource.key, _key(source), slots, strict=True):
-        yield value == binds.slot(slot, bind_type(resource.fields[name].kind, value.type))
+        if isinstance(value.type, MixedText):
+            yield value.in_(spellings(slot, binds))
+        else:
+            yield value == binds.slot(slot, bind_type(resource.fields[name].kind, value.type))
 
 
 def _stored(key: Key, dialect: Dialect) -> Sql:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from tilth.errors import SetupError, TilthError
 from tilth.kernel.store.drivers.failure import broken_rule, unavailable, unfit_body
@@ -17,6 +17,8 @@ from tilth.kernel.store.unit import Units
 from tilth.settings import StoreSettings
 
 RAISED_BY_A_TRIGGER = "P0001"
+UNFIT = ("22", "54")
+"""Classes of SQLSTATE: not a value of the type; too large for an index, or of too many parts."""
 
 
 def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
@@ -52,7 +54,8 @@ def _explained(exc: BaseException, *, url: URL, label: str) -> TilthError | None
         return broken_rule()
     for each in chain_of(exc):
         state = getattr(each, "sqlstate", None) or ""
-        if state.startswith("22"):
+        # psycopg itself refuses some values, and then there is no state.
+        if state[:2] in UNFIT or isinstance(each, DataError):
             return unfit_body()
         if state == RAISED_BY_A_TRIGGER:
             return broken_rule()

@@ -65,5 +65,9 @@ def _related(
     if address.place == "link" and relation.links is not None:
         yield "PUT", rights, "update"
         yield "DELETE", rights, "update"
-    if address.place == "related" and relation.many and (relation.remote or relation.links):
+    if address.place != "related" or not relation.many:
+        return
+    if relation.links is not None and not rights.may("update"):
+        yield "POST", rights, "update"
+    elif relation.remote or relation.links:
         yield "POST", sight.rights(relation.target), "create"

@@ -1,6 +1,7 @@
 """Plan → page → HTTP response: one row, a page of rows, or a stream of them."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response, StreamingResponse
 
+from tilth.errors import BadRequest
 from tilth.features.api.service import media
 from tilth.features.api.service.ask import Ask
 from tilth.features.api.service.conditional import CACHING, VARY, conditional
@@ -113,13 +115,25 @@ def _page_links(ask: Ask, plan: ReadPlan, page: Page) -> Iterator[tuple[str, str
         if plan.offset:
             yield "prev", _address(ask, offset=str(max(0, plan.offset - plan.limit)))
         return
-    backwards = plan.shape.window.kind == "before"
-    if page.rows and (page.more or backwards):
+    kind = plan.shape.window.kind
+    if page.rows and (page.more or kind == "before"):
+        yield "next", _next_address(ask, plan, page)
+    if page.rows and (page.more if kind == "before" else kind == "after"):
+        # A value too long for a cursor leaves no way back; the way on is what must not end here.
+        with suppress(BadRequest):
+            sealed = ask.backend.signer.seal(plan.binding, "before", page.keys[0])
+            yield "prev", _address(ask, cursor=sealed)
+
+
+def _next_address(ask: Ask, plan: ReadPlan, page: Page) -> str:
+    """After a first page also by offset, where a value sorted by is too long for a cursor."""
+    try:
         sealed = ask.backend.signer.seal(plan.binding, "after", page.keys[-1])
-        yield "next", _address(ask, cursor=sealed)
-    if page.rows and (page.more if backwards else plan.shape.window.kind == "after"):
-        sealed = ask.backend.signer.seal(plan.binding, "before", page.keys[0])
-        yield "prev", _address(ask, cursor=sealed)
+    except BadRequest:
+        if plan.shape.window.kind != "first":
+            raise
+        return _address(ask, offset=str(plan.limit))
+    return _address(ask, cursor=sealed)
 
 
 def _address(ask: Ask, **place: str) -> str:

@@ -15,8 +15,11 @@ from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
 import orjson
 
-from tilth.errors import NotFound
+from tilth.errors import BadRequest, NotFound
 
+BROKEN_ESCAPE = "A % stands for nothing: two hexadecimal digits follow it, as in %25 for itself."
+
+_ESCAPE = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _MARKED = re.compile(r"~*\.{0,2}")
 
 # RFC 3986 sections 3.3 and 3.4, and "%" since what the client sent is already encoded.
@@ -53,9 +56,11 @@ def parse_key(segment: bytes | str, parts: int | None = None) -> tuple[str, ...]
 
     parts: how many the resource's key has. Then a client that encodes the commas between parts,
     or leaves one bare inside the only part, is understood too: neither reading is ambiguous.
-    Raises NotFound when it is not UTF-8: no row has such a key.
+    Raises NotFound when it is not UTF-8: no row has such a key. Raises BadRequest for a lone %.
     """
     raw = segment.encode() if isinstance(segment, str) else segment
+    if not is_well_escaped(raw):
+        raise BadRequest(BROKEN_ESCAPE, code="bad_path")
     pieces = [unquote_to_bytes(piece) for piece in raw.split(b",")]
     if parts is not None and parts != len(pieces) and 1 in (parts, len(pieces)):
         whole = unquote_to_bytes(raw)
@@ -64,6 +69,11 @@ def parse_key(segment: bytes | str, parts: int | None = None) -> tuple[str, ...]
         return tuple(_unmarked(piece.decode()) for piece in pieces)
     except UnicodeDecodeError as exc:
         raise NotFound("There is nothing at this address: it is not UTF-8.") from exc
+
+
+def is_well_escaped(sent: bytes) -> bool:
+    """Every % begins an octet (RFC 3986 section 2.1)."""
+    return _ESCAPE.search(sent) is None
 
 
 def sent_path(scope: Mapping[str, Any]) -> str:

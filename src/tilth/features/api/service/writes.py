@@ -16,6 +16,7 @@ from tilth.features.api.service.conditional import CACHING, VARY
 from tilth.features.api.service.etags import row_parts
 from tilth.features.api.service.hypermedia.drawing import Drawing
 from tilth.features.api.service.hypermedia.represented import represent_written
+from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.media import DOCUMENTS, HAL_FORMS, JSON
 from tilth.features.api.service.negotiate import negotiate
 from tilth.features.api.service.outcome import Outcome, outcome_of
@@ -45,11 +46,15 @@ _ACTIONS: dict[tuple[str, str], WriteAction] = {
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What every step of answering needs. base: where the API is, behind any root path."""
+    """What every step of answering needs. base: where the API is, behind any root path.
+
+    once: runs the unit of work, unless its Idempotency-Key was answered before.
+    """
 
     request: Request
     backend: Backend
     units: Units
+    once: Once
     sight: Sight
     base: str
 
@@ -95,11 +100,13 @@ async def _carried_out(
     request_id = request_id_of(write.request.scope)
 
     def work(session: Session) -> Outcome:
-        scope = Scope(session, write.sight, write.backend.records, now, uuid7, request_id)
+        backend = write.backend
+        scope = Scope(session, write.sight, backend.records, backend.outbox, now, uuid7, request_id)
         [change] = carry_out(scope, [plan])
         return outcome_of(change, write.base, wanted, _represent(write, scope, media_type))
 
-    return await write.units.run(work, keep=not wanted.dry_run)
+    keep = not wanted.dry_run
+    return await write.once.run(write.request, write.sight.actor, write.units, work, keep=keep)
 
 
 def _represent(write: Write, scope: Scope, media_type: str) -> Represent:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from tilth.features.api.service.openapi.changes import changing
 from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
 from tilth.features.api.service.openapi.operations import (
     Operations,
@@ -14,6 +15,7 @@ from tilth.features.api.service.openapi.paths import (
     Described,
     Writing,
     index_of,
+    new_row_path,
     page_content,
     paths_of,
 )
@@ -22,11 +24,10 @@ from tilth.features.api.service.openapi.rows import list_schema, row_schema
 from tilth.features.api.service.openapi.values import value_schema
 from tilth.features.api.service.openapi.view import View, is_addressable
 from tilth.features.api.service.openapi.written import with_problems
+from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.access import Access
-from tilth.kernel.schema.resource import Schema
 
 Document = dict[str, Any]
-Reading = Callable[[str], Access]
 
 _IF_NONE_MATCH: Part = {
     "name": "If-None-Match",
@@ -37,43 +38,62 @@ _IF_NONE_MATCH: Part = {
 
 
 def openapi_document(
-    schema: Schema,
-    access: Reading,
+    sight: Sight,
     *,
     title: str,
     version: str,
     base: str = "/api",
     written: Mapping[str, Any] | None = None,
     security_schemes: Mapping[str, Part] | None = None,
-    anonymous: Reading | None = None,
+    anonymous: Sight | None = None,
+    writable: bool = False,
+    conditional: frozenset[str] = frozenset(),
 ) -> Document:
     """Every generated route as the caller may use it, beside the routes that are already written.
 
-    access: resource name → what the caller may read; what may not be read is left out.
+    sight: the caller's; what may not be read is left out, and so is what may not be done.
     written: FastAPI's document of the other routes, which stays as it is but for its 422.
-    security_schemes: how callers sign in, by name. anonymous: what nobody in particular may read;
-        None when everyone may read everything.
+    security_schemes: how callers sign in, by name. anonymous: the sight of nobody in particular;
+        None when callers are not told apart.
+    writable: the database is ours to change. conditional: resources whose rows change with
+        If-Match only.
     """
-    written = written or {}
+    written, schemes = written or {}, security_schemes or {}
     components = Components(written.get("components", {}))
-    view = View(schema, access)
-    names = Names(_operation_ids(written))
+    view, names = View(sight, writable), Names(_operation_ids(written))
     operations = operations_of(view, names)
-    responses = shared_responses(components, credentials=bool(security_schemes))
-    schemes = security_schemes or {}
-    security = _security(schemes, anonymous)
-    described = _described(view, components, operations, responses, security)
-    conditional = components.add("parameters", "If-None-Match", _IF_NONE_MATCH)
-    writing = Writing(view, described, operations, responses, conditional, names, base)
-    paths = {base: index_of(writing)}
-    for each in described.values():
-        paths |= dict(paths_of(writing, each))
+    responses = shared_responses(components, credentials=bool(schemes))
+    described = _described(view, components, operations, responses, _security(schemes, anonymous))
+    if_none_match = components.add("parameters", "If-None-Match", _IF_NONE_MATCH)
+    changes = changing(
+        view,
+        components,
+        operations,
+        responses,
+        names,
+        conditional=conditional,
+        anonymous=View(anonymous, writable) if anonymous else None,
+        schemes=list(schemes),
+    )
+    writing = Writing(view, described, operations, responses, if_none_match, names, base, changes)
+    paths = _paths(writing)
     parts: dict[str, Mapping[str, Part]] = {**components.parts}
     if schemes:
         parts["securitySchemes"] = schemes
     info = {"title": title, "version": version}
     own = with_problems(written, responses.problem)
     return {"openapi": "3.1.0", "info": info, **_merged(own, paths, parts, _tags(described))}
+
+
+def _paths(writing: Writing) -> Mapping[str, Mapping[str, Any]]:
+    sight = writing.view.sight
+    paths = {writing.base: index_of(writing)}
+    for name in sight.schema:
+        if name in writing.described:
+            paths |= dict(paths_of(writing, writing.described[name]))
+        else:
+            paths |= dict(new_row_path(writing, sight.access(name)))
+    return paths
 
 
 def _described(
@@ -90,11 +110,13 @@ def _described(
     for access in accesses:
         name, row = access.resource.name, rows[access.resource.name]
         components.fill(row, row_schema(view, access, rows))
+        key = _key_part(access)
         described[name] = Described(
             access,
             row,
             _page(access, row, components, operations, responses),
-            _key(access, components),
+            components.add("parameters", f"{name}.key", key) if key else None,
+            key,
             parameters_of(view, access, components, shared),
             security(access),
         )
@@ -114,7 +136,7 @@ def _page(
     return components.add("responses", name, found | links_to_row(access, operations))
 
 
-def _key(access: Access, components: Components) -> Reference | None:
+def _key_part(access: Access) -> Part | None:
     """A key of several parts is an array, which style `simple` writes as `7,2`."""
     if not is_addressable(access):
         return None
@@ -122,25 +144,24 @@ def _key(access: Access, components: Components) -> Reference | None:
     schemas = [value_schema(access.fields[name].kind) for name in names]
     one = schemas[0] if schemas.count(schemas[0]) == len(schemas) else {"type": "string"}
     several = {"type": "array", "items": one, "minItems": len(names), "maxItems": len(names)}
-    part = {
+    return {
         "name": "key",
         "in": "path",
         "required": True,
         "description": ", ".join(f"`{name}`" for name in names),
         "schema": one if len(names) == 1 else several,
     }
-    return components.add("parameters", f"{access.resource.name}.key", part)
 
 
 def _security(
-    schemes: Mapping[str, Part], anonymous: Reading | None
+    schemes: Mapping[str, Part], anonymous: Sight | None
 ) -> Callable[[Access], Mapping[str, Any]]:
     required: list[dict[str, list[str]]] = [{name: []} for name in schemes]
 
     def security(access: Access) -> Mapping[str, Any]:
         if not required:
             return {}
-        is_open = anonymous is None or anonymous(access.resource.name).rows != "none"
+        is_open = anonymous is None or anonymous.access(access.resource.name).rows != "none"
         return {"security": [{}, *required] if is_open else required}
 
     return security

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tilth.features.api.service.addresses import Address
 from tilth.features.api.service.openapi.components import Names
 from tilth.features.api.service.openapi.view import View, is_addressable
 from tilth.kernel.policy.access import Access
@@ -12,14 +13,19 @@ from tilth.kernel.schema.resource import Relation, Resource
 
 Links = dict[str, Any]
 
+_VERBS = {"PUT": "replace", "PATCH": "update", "DELETE": "delete"}
+
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """operationIds: lists and gets by resource, sub-lists by resource and relation."""
+    """operationIds: lists and gets by resource, sub-lists by resource and relation, what changes a
+    row by resource and method.
+    """
 
     lists: Mapping[str, str]
     gets: Mapping[str, str]
     sub_lists: Mapping[tuple[str, str], str]
+    changes: Mapping[tuple[str, str], str]
 
 
 def operations_of(view: View, names: Names) -> Operations:
@@ -34,7 +40,13 @@ def operations_of(view: View, names: Names) -> Operations:
         for relation, _ in view.relations(a)
         if relation.many
     }
-    return Operations(lists, gets, sub_lists)
+    changes = {
+        (a.resource.name, method): names.fresh(f"{_VERBS[method]}_{singular(a.resource)}")
+        for a in addressable
+        for method in view.methods(Address("row", a.resource.name))
+        if method in _VERBS
+    }
+    return Operations(lists, gets, sub_lists, changes)
 
 
 def plural(resource: Resource) -> str:
@@ -58,21 +70,41 @@ def links_to_row(access: Access, operations: Operations) -> Links:
     if len(key) != 1 or access.resource.name not in operations.gets:
         return {}
     get = operations.gets[access.resource.name]
-    pointer = key[0].replace("~", "~0").replace("/", "~1")
-    link = {"operationId": get, "parameters": {"key": f"$response.body#/items/0/{pointer}"}}
-    return {"links": {get: link}}
+    pointer = f"$response.body#/items/0/{_escaped(key[0])}"
+    return {"links": {get: {"operationId": get, "parameters": {"key": pointer}}}}
 
 
-def links_to_lists(access: Access, operations: Operations) -> Links:
-    """From a row to its sub-collections."""
-    found = [
-        operation
-        for (resource_name, _), operation in operations.sub_lists.items()
-        if resource_name == access.resource.name
-    ]
-    parameters = {"key": "$request.path.key"}
-    links = {each: {"operationId": each, "parameters": parameters} for each in found}
+def links_from_row(access: Access, operations: Operations) -> Links:
+    """From a row that was read or changed to its sub-collections, and to what changes it again."""
+    return _links_from(access, operations, "$request.path.key")
+
+
+def links_from_new_row(access: Access, operations: Operations) -> Links:
+    """From a row that was created: the same, and the row itself."""
+    key = access.resource.key
+    if len(key) != 1 or access.resource.name not in operations.gets:
+        return {}
+    pointer = f"$response.body#/{_escaped(key[0])}"
+    get = operations.gets[access.resource.name]
+    found = _links_from(access, operations, pointer).get("links", {})
+    return {"links": {get: {"operationId": get, "parameters": {"key": pointer}}, **found}}
+
+
+def _links_from(access: Access, operations: Operations, key: str) -> Links:
+    name, parameters = access.resource.name, {"key": key}
+    versioned = {**parameters, "If-Match": "$response.header.ETag"}
+    lists = [op for (owner, _), op in operations.sub_lists.items() if owner == name]
+    changes = [op for (changed, _), op in operations.changes.items() if changed == name]
+    links = {
+        **{each: {"operationId": each, "parameters": parameters} for each in lists},
+        **{each: {"operationId": each, "parameters": versioned} for each in changes},
+    }
     return {"links": links} if links else {}
+
+
+def _escaped(name: str) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _words(text: str) -> str:

@@ -1,15 +1,22 @@
 """One readable resource → the paths it is found at, with the operations of each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tilth.features.api.service.links import collection_path, related_path
 from tilth.features.api.service.media import CSV, HAL, HAL_FORMS, JSON, NDJSON
+from tilth.features.api.service.openapi.changes import (
+    Changing,
+    collection_changes,
+    link_changes,
+    related_changes,
+    row_changes,
+)
 from tilth.features.api.service.openapi.components import Names, Part, Reference
 from tilth.features.api.service.openapi.operations import (
     Operations,
-    links_to_lists,
+    links_from_row,
     plural,
     singular,
     stem,
@@ -49,6 +56,7 @@ class Described:
     row: Reference
     page: Reference
     key: Reference | None
+    key_part: Part | None
     parameters: Parameters
     security: Mapping[str, Any]
 
@@ -70,7 +78,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What every path needs. conditional: the If-None-Match parameter."""
+    """What every path needs. conditional: the If-None-Match parameter. changing: None when nothing
+    can be changed.
+    """
 
     view: View
     described: Mapping[str, Described]
@@ -79,20 +89,56 @@ class Writing:
     conditional: Reference
     names: Names
     base: str
+    changing: Changing | None
 
 
 def paths_of(writing: Writing, described: Described) -> Iterator[tuple[str, PathItem]]:
-    """The collection, then a row, then the row's sub-collections."""
-    resource = described.access.resource
-    path = collection_path(writing.base, resource.name)
-    yield path, _path_item(writing, _collection(writing, described))
-    if described.key is None:
+    """The collection, then a row, then the row's sub-collections, each with the links in it."""
+    access, key, changing = described.access, described.key, writing.changing
+    path = collection_path(writing.base, access.resource.name)
+    item = _path_item(writing, _collection(writing, described))
+    yield path, item | dict(collection_changes(changing, access, described.row) if changing else ())
+    if key is None:
         return
-    yield f"{path}/{{key}}", _path_item(writing, _row(writing, described, described.key))
-    for relation, _ in writing.view.relations(described.access):
+    item = _path_item(writing, _row(writing, described, key))
+    changes = row_changes(changing, access, described.row, key) if changing else ()
+    yield f"{path}/{{key}}", item | dict(changes)
+    for relation, _ in writing.view.relations(access):
         if relation.many:
-            place = _sub_collection(writing, described, described.key, relation)
-            yield related_path(f"{path}/{{key}}", relation.name), _path_item(writing, place)
+            yield from _related_paths(writing, described, key, relation)
+
+
+def _related_paths(
+    writing: Writing, described: Described, key: Reference, relation: Relation
+) -> Iterator[tuple[str, PathItem]]:
+    access, target = described.access, writing.described[relation.target]
+    collection = collection_path(writing.base, access.resource.name)
+    path = related_path(f"{collection}/{{key}}", relation.name)
+    place, changing = _sub_collection(writing, described, key, relation), writing.changing
+    item = _path_item(writing, place)
+    if changing is None:
+        yield path, item
+        return
+    yield (
+        path,
+        item
+        | dict(
+            related_changes(changing, access, key, relation, target.access, target.row, place.stem)
+        ),
+    )
+    if relation.links is None or target.key_part is None:
+        return
+    other = {**target.key_part, "name": "other"}
+    changes = dict(link_changes(changing, access, relation, [key, other], place.stem))
+    if changes:
+        yield f"{path}/{{other}}", changes | {"options": _link_options(writing, place)}
+
+
+def new_row_path(writing: Writing, access: Access) -> Iterator[tuple[str, PathItem]]:
+    """The collection of a resource that the caller may add to and not read."""
+    changes = dict(collection_changes(writing.changing, access, None) if writing.changing else ())
+    if changes:
+        yield collection_path(writing.base, access.resource.name), changes
 
 
 def _collection(writing: Writing, described: Described) -> Place:
@@ -122,7 +168,7 @@ def _row(writing: Writing, described: Described, key: Reference) -> Place:
         tag=resource.name,
         parameters=[key, *described.parameters.item],
         key=True,
-        found=found | links_to_lists(described.access, writing.operations),
+        found=found | links_from_row(described.access, writing.operations),
         refusals=_ROW_REFUSALS,
         security=described.security,
     )
@@ -173,15 +219,24 @@ def _path_item(writing: Writing, place: Place) -> PathItem:
                 **_by_status(shared.bare, place.refusals),
             },
         },
-        "options": {
-            "operationId": writing.names.fresh(f"options_{place.stem}"),
-            "summary": "Methods there are here",
-            "tags": [place.tag],
-            **({"parameters": [_ANY_KEY]} if place.key else {}),
-            "responses": {
-                "204": shared.allowed,
-                **_by_status(shared.with_body, _OPTIONS_REFUSALS),
-            },
+        "options": _options(writing, place, [_ANY_KEY] if place.key else []),
+    }
+
+
+def _link_options(writing: Writing, place: Place) -> PathItem:
+    linking = replace(place, stem=f"{place.stem}_link")
+    return _options(writing, linking, [_ANY_KEY, {**_ANY_KEY, "name": "other"}])
+
+
+def _options(writing: Writing, place: Place, parameters: Sequence[Part]) -> PathItem:
+    return {
+        "operationId": writing.names.fresh(f"options_{place.stem}"),
+        "summary": "Methods there are here",
+        "tags": [place.tag],
+        **({"parameters": parameters} if parameters else {}),
+        "responses": {
+            "204": writing.responses.allowed,
+            **_by_status(writing.responses.with_body, _OPTIONS_REFUSALS),
         },
     }
 
@@ -218,7 +273,7 @@ def index_of(writing: Writing) -> PathItem:
         "additionalProperties": False,
     }
     found = {"description": "The resources there are.", "content": {JSON: {"schema": schema}}}
-    refused = _by_status(writing.responses.with_body, (401, 429))
+    refused = _by_status(writing.responses.with_body, (401, 406, 429))
     return {
         "get": {
             "operationId": writing.names.fresh("list_resources"),

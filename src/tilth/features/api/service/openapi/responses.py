@@ -6,12 +6,19 @@ from typing import Any
 
 from tilth.errors import (
     BadRequest,
+    Conflict,
+    Forbidden,
+    Invalid,
     NotAcceptable,
     NotFound,
+    PayloadTooLarge,
+    PreconditionFailed,
+    PreconditionRequired,
     ProblemError,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
+    UnsupportedMedia,
 )
 from tilth.features.api.service.openapi.components import Components, Part, Reference
 
@@ -23,10 +30,14 @@ _HEADERS: Mapping[str, tuple[str, Part]] = {
     "Server-Timing": ("Where the time went.", _TEXT),
     "Cache-Control": ("Who may keep the answer, and for how long (RFC 9111).", _TEXT),
     "Vary": ("Request headers the answer depends on.", _TEXT),
-    "ETag": ("Version of what is answered, for If-None-Match (RFC 9110).", _TEXT),
+    "ETag": ("Version, for If-None-Match and If-Match (RFC 9110).", _TEXT),
     "Link": ("Related addresses: next, prev, service-desc and others (RFC 8288).", _TEXT),
     "Content-Disposition": ("Name to save the answer under, for text/csv.", _TEXT),
     "Allow": ("Methods there are here.", _TEXT),
+    "Accept-Post": ("Media types of a body that POST takes here.", _TEXT),
+    "Accept-Patch": ("Media types of a body that PATCH takes here (RFC 5789).", _TEXT),
+    "Location": ("Address of the row that was created.", _TEXT),
+    "Preference-Applied": ("What was asked with Prefer and is done (RFC 7240).", _TEXT),
     "Retry-After": ("Seconds to wait.", _SECONDS),
     "WWW-Authenticate": ("How to sign in.", _TEXT),
 }
@@ -36,7 +47,16 @@ _OF_AN_ANSWER = (
     *_EVERYWHERE, "Cache-Control", "Vary", "ETag", "Link", "Content-Disposition", "Allow"
 )  # fmt: skip
 
-_EXTRA = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_OF_OPTIONS = ("Allow", "Accept-Post", "Accept-Patch")
+_OF_A_CHANGE = (*_EVERYWHERE, "Cache-Control", "ETag", "Preference-Applied")
+
+_EXTRA = {
+    401: ("WWW-Authenticate",),
+    412: ("ETag",),
+    415: ("Accept-Post", "Accept-Patch"),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 
 _PROBLEM = {
     "title": "Problem",
@@ -77,8 +97,8 @@ _PROBLEM = {
 class Responses:
     """References by status. with_body: how a GET is refused; bare: how a HEAD or OPTIONS is.
 
-    problem: the schema of every refusal with a body. headers: references to the headers of an
-    answer. found, allowed: what HEAD and OPTIONS answer.
+    problem: the schema of every refusal with a body. headers: references by name. found, allowed:
+    what HEAD and OPTIONS answer.
     """
 
     problem: Reference
@@ -97,34 +117,73 @@ def shared_responses(components: Components, *, credentials: bool) -> Responses:
         for name, (wording, schema) in _HEADERS.items()
     }
     problem = components.add("schemas", "Problem", _PROBLEM)
-    body = {"content": {"application/problem+json": {"schema": problem}}}
     refused = [e for e in _REFUSALS if credentials or e is not Unauthenticated]
 
-    def add(name: str, description: str, names: Sequence[str], content: Part) -> Reference:
-        picked = {header: headers[header] for header in names}
-        part = {"description": description, "headers": picked, **content}
+    def add(name: str, description: str, names: Sequence[str]) -> Reference:
+        part = {"description": description, "headers": _picked(headers, names)}
         return components.add("responses", name, part)
-
-    def add_refusal(error: type[ProblemError], suffix: str, content: Part) -> Reference:
-        names = (*_EVERYWHERE, *_EXTRA.get(error.status, ()))
-        return add(f"{error.__name__}{suffix}", f"{error.title}.", names, content)
 
     return Responses(
         problem,
-        {name: headers[name] for name in _OF_AN_ANSWER},
-        add("NotModified", "What If-None-Match names is still current.", _OF_AN_ANSWER, {}),
-        add("Found", "The headers a GET would answer with.", _OF_AN_ANSWER, {}),
-        add("Allowed", "The methods there are here.", (*_EVERYWHERE, "Allow"), {}),
-        {error.status: add_refusal(error, "", body) for error in refused},
-        {error.status: add_refusal(error, "Bare", {}) for error in refused},
+        headers,
+        add("NotModified", "What If-None-Match names is still current.", _OF_AN_ANSWER),
+        add("Found", "The headers a GET would answer with.", _OF_AN_ANSWER),
+        add("Allowed", "The methods there are here.", (*_EVERYWHERE, *_OF_OPTIONS)),
+        {e.status: components.add("responses", *_refusal(e, headers, problem)) for e in refused},
+        {e.status: components.add("responses", *_refusal(e, headers)) for e in refused},
     )
+
+
+def refused_changes(components: Components, responses: Responses) -> Mapping[int, Reference]:
+    """How what changes rows is refused; whoever may not is asked to sign in, if there is a way or not."""
+    made = {
+        e.status: components.add("responses", *_refusal(e, responses.headers, responses.problem))
+        for e in _CHANGE_REFUSALS
+        if e.status not in responses.with_body
+    }
+    return {**responses.with_body, **made}
+
+
+def answer(responses: Responses, description: str, content: Mapping[str, Part]) -> dict[str, Any]:
+    """A 200 with a body."""
+    headers = _picked(responses.headers, _OF_AN_ANSWER)
+    return {"description": description, "headers": headers, "content": content}
+
+
+def changed(
+    responses: Responses,
+    description: str,
+    content: Mapping[str, Part] | None = None,
+    extra: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A 200, 201 or 204. extra: headers beside those of every change."""
+    headers = _picked(responses.headers, (*_OF_A_CHANGE, *extra))
+    body = {"content": content} if content else {}
+    return {"description": description, "headers": headers, **body}
+
+
+def _refusal(
+    error: type[ProblemError], headers: Mapping[str, Reference], problem: Reference | None = None
+) -> tuple[str, Part]:
+    """(name, response); without a body where there is no problem to put into it."""
+    names = (*_EVERYWHERE, *_EXTRA.get(error.status, ()))
+    part: dict[str, Any] = {
+        "description": f"{error.title}.",
+        "headers": _picked(headers, names),
+    }
+    if problem is None:
+        return f"{error.__name__}Bare", part
+    return error.__name__, {**part, "content": {"application/problem+json": {"schema": problem}}}
+
+
+def _picked(headers: Mapping[str, Reference], names: Sequence[str]) -> dict[str, Reference]:
+    return {name: headers[name] for name in names}
 
 
 _REFUSALS: Sequence[type[ProblemError]] = (
     BadRequest, Unauthenticated, NotFound, NotAcceptable, TooManyRequests, Unavailable
 )  # fmt: skip
-
-
-def answer(responses: Responses, description: str, content: Mapping[str, Part]) -> dict[str, Any]:
-    """A 200 with a body."""
-    return {"description": description, "headers": responses.headers, "content": content}
+_CHANGE_REFUSALS: Sequence[type[ProblemError]] = (
+    Unauthenticated, Forbidden, Conflict, PreconditionFailed, PayloadTooLarge, UnsupportedMedia,
+    Invalid, PreconditionRequired,
+)  # fmt: skip

@@ -50,6 +50,8 @@ def nullable(schema: Mapping[str, Any]) -> dict[str, Any]:
     if "$ref" in schema:
         return {"anyOf": [dict(schema), {"type": "null"}]}
     widened = dict(schema)
+    if "anyOf" in widened:
+        widened["anyOf"] = [*widened["anyOf"], {"type": "null"}]
     if "enum" in widened:
         widened["enum"] = [*widened["enum"], None]
     if "type" in widened:
