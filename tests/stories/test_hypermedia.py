@@ -490,18 +490,40 @@ def test_hidden_names_are_in_no_document(ask: Ask, media_type: str) -> None:
     assert "price" not in anonymous
 
 
-def test_masked_reference_leads_nowhere(
-    database_url: str, fill: Any, serve: Callable[[Tilth], Ask]
+REFERENCES = {
+    "masked on some rows": (Policy(read=public, fields={"folder_id": owner("author")}), 2),
+    "for others": (Policy(read=public, fields={"folder_id": role("chief")}), 0),
+    "hidden": (Policy(read=public, hidden=("folder_id",)), 0),
+    "read by all": (Policy(read=public), 4),
+}
+
+
+@pytest.mark.parametrize("case", REFERENCES)
+def test_reference_leads_somewhere_where_it_may_be_read(
+    filled: str, serve: Callable[[Tilth], Ask], case: str
 ) -> None:
-    fill(database_url, Base.metadata, world())
-    app = Tilth(database_url, readers=[actor_reader])
+    policy, leading = REFERENCES[case]
+    app = Tilth(filled, readers=[actor_reader])
     app.expose(Folder, Policy(read=public))
-    app.expose(Doc, Policy(read=public, fields={"folder_id": Doc.author == me.id}))
-    ask = serve(app)
+    app.expose(Doc, policy)
 
-    rows = read(ask, "/api/docs", by=ACTORS["bob"])["_embedded"]["item"]
+    rows = read(serve(app), "/api/docs", by=ACTORS["bob"])["_embedded"]["item"]
 
-    assert ["folder" in row["_links"] for row in rows] == [True, True, False, False, False]
+    assert ["folder" in row["_links"] for row in rows] == [place < leading for place in range(5)]
+
+
+def test_expanded_row_that_may_not_be_read_has_no_link(
+    filled: str, serve: Callable[[Tilth], Ask]
+) -> None:
+    app = Tilth(filled, readers=[actor_reader])
+    app.expose(Folder, Policy(read=owner("keeper")))
+    app.expose(Doc, Policy(read=public))
+
+    page = read(serve(app), "/api/docs?expand=folder", HAL, by=ACTORS["bob"])
+
+    rows = page["_embedded"]["item"]
+    seen = [("folder" in row["_links"], "folder" in row["_embedded"]) for row in rows]
+    assert seen == [(True, True)] * 3 + [(False, False)] * 2
 
 
 # One statement, and headers
