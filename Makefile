@@ -4,6 +4,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 TOOLS := .venv/.tools
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# Where `make demo` listens.
+PORT ?= 8000
 # Test processes at once; each has its own PostgreSQL server.
 WORKERS ?= 2
 UV ?= uv
@@ -13,7 +15,7 @@ LOCK = $(UV) pip compile pyproject.toml --all-extras --group build --universal -
 .PHONY: help setup demo test check bench docs lock clean
 
 help:
-	@echo "make demo   serve the example application with sample data"
+	@echo "make demo   serve the example application with sample data (PORT=8001 for another port)"
 	@echo "make test   every test, on SQLite and PostgreSQL"
 	@echo "make check  format, lint, types, import walls, house rules"
 	@echo "make docs   links and code blocks of README and docs"
@@ -25,7 +27,7 @@ help:
 setup: $(TOOLS)
 
 demo: $(READY)
-	$(BIN)/tilth dev examples/heroes/app.py
+	$(BIN)/tilth dev examples/heroes/app.py --port $(PORT)
 
 test: $(TOOLS)
 	$(BIN)/pytest -n $(WORKERS)

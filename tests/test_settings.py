@@ -7,6 +7,7 @@ import pytest
 from tilth.errors import SetupError
 from tilth.settings import (
     VARIABLES,
+    RelaySettings,
     Settings,
     StoreSettings,
     WebSettings,
@@ -103,7 +104,12 @@ def test_printed_settings_show_no_secret():
 
 
 def test_every_field_has_a_variable_of_its_name():
-    sections = {"": Settings, "store": StoreSettings, "web": WebSettings}
+    sections = {
+        "": Settings,
+        "store": StoreSettings,
+        "web": WebSettings,
+        "relay": RelaySettings,
+    }
     fields = {
         (section, name)
         for section, record in sections.items()

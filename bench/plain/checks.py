@@ -132,6 +132,8 @@ async def check_filters(bench: Bench, table: Table, total: int) -> None:
             await _check_comparisons(bench, table, field, raw, text)
         if len(values) > 1 and "in" in field.lookups:
             await _check_in(bench, table, field, values[:2])
+        if len(values) > 1 and "range" in field.lookups:
+            await _check_range(bench, table, field, values[:2])
 
 
 async def _check_nulls(bench: Bench, table: Table, field: Field, total: int) -> None:
@@ -218,6 +220,19 @@ async def _check_in(
     expected = sum(_expected_count(bench, table, field, "=", raw) for raw, _ in values)
     texts = ",".join(text for _, text in values)
     await _check_count(bench, table, {f"{field.name}__in": texts}, expected)
+
+
+async def _check_range(
+    bench: Bench, table: Table, field: Field, values: Sequence[tuple[Any, str]]
+) -> None:
+    """Between two values that are there, the smallest and the second: both bounds count."""
+    (low, low_text), (high, high_text) = values
+    if any(set(text) & set(',"\\') or not text or text != text.strip() for _, text in values):
+        return
+    from_low = _expected_count(bench, table, field, ">=", low)
+    expected = from_low - _expected_count(bench, table, field, ">", high)
+    texts = f"{low_text},{high_text}"
+    await _check_count(bench, table, {f"{field.name}__range": texts}, expected)
 
 
 async def _check_count(bench: Bench, table: Table, query: dict[str, str], expected: int) -> None:

@@ -1,18 +1,24 @@
 """Your models in, a whole backend out."""
 
 from tilth.errors import SetupError
+from tilth.kernel.events.event import Event
+from tilth.kernel.plan.change import WritePlan
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import me, owner, public, role, signed_in
+from tilth.kernel.schema.exposure import Upkeep
 from tilth.kernel.schema.types import ExactDecimal
 from tilth.standard import Tilth
 
 __all__ = [
     "Actor",
+    "Event",
     "ExactDecimal",
     "Policy",
     "SetupError",
     "Tilth",
+    "Upkeep",
+    "WritePlan",
     "me",
     "owner",
     "public",

@@ -7,15 +7,15 @@ from pathlib import PurePath
 from sqlalchemy.exc import SQLAlchemyError
 
 from tilth.app import Declared
-from tilth.errors import CommandError
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import public, signed_in
 from tilth.kernel.schema.adopt import exposures_from
 from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.store.engine import database_url
-from tilth.kernel.store.reflect import reflect_database
-from tilth.kernel.store.sync import explain_connection_error, sync_engine
+from tilth.kernel.store.reflect import no_tables, reflect_database
+from tilth.kernel.store.sync import existing_engine, explain_connection_error
+from tilth.kit.heap import nothing_collected
 from tilth.runtime.web.actor import bearer_reader
 from tilth.settings import Settings, load_settings
 from tilth.standard import Tilth
@@ -37,7 +37,8 @@ def adopt(
     schema to reflect; None takes the first of the search path.
     Raises CommandError when the database cannot be read, SetupError when the URL is not one.
     """
-    notes, exposures = _found_in(url, schema)
+    with nothing_collected():
+        notes, exposures = _found_in(url, schema)
     settings = settings or load_settings(environ)
     app = Tilth(
         url,
@@ -54,10 +55,7 @@ def adopt(
 
 
 def _found_in(url: str, schema: str | None) -> tuple[tuple[str, ...], tuple[Exposure, ...]]:
-    where = database_url(url)
-    if where.drivername == "sqlite" and where.database in (None, "", ":memory:"):
-        raise CommandError("The URL names no database file.", "Write sqlite:///path/to/file.db.")
-    engine = sync_engine(url, read_only=True)
+    engine = existing_engine(url)
     try:
         reflected = reflect_database(engine, schema)
     except SQLAlchemyError as exc:
@@ -66,6 +64,5 @@ def _found_in(url: str, schema: str | None) -> tuple[tuple[str, ...], tuple[Expo
         engine.dispose()
     adopted = exposures_from(reflected.metadata, engine.dialect.name)
     if not adopted.exposures:
-        place = f"schema {schema!r}" if schema else "database"
-        raise CommandError(f"There are no tables in the {place}.", "Check the database URL.")
+        raise no_tables(schema)
     return (*reflected.notes, *adopted.notes), adopted.exposures

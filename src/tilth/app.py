@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from os import environ
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -17,19 +25,27 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tilth.errors import Finding, SetupError
 from tilth.feature import Backend, Feature
+from tilth.kernel.events.catalog import catalog_from
+from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
-from tilth.kernel.policy.checks import policy_findings
+from tilth.kernel.policy.checks import NEVER_GIVEN, missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
-from tilth.kernel.schema.exposure import Exposure
-from tilth.kernel.schema.mapper import schema_from
-from tilth.kernel.schema.resource import Schema
+from tilth.kernel.policy.source import Sources
+from tilth.kernel.schema.exposure import NO_UPKEEP, Exposure, Upkeep
+from tilth.kernel.schema.mapper import Resolved, resolve
+from tilth.kernel.schema.resource import Resource, Schema
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.engine import open_database
+from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.unit import Units
 from tilth.kernel.store.writing import open_units
+from tilth.kit.clock import now
+from tilth.kit.heap import nothing_collected
+from tilth.runtime.relay.relay import Relay
+from tilth.runtime.relay.subscribers import React, Subscription, subscribers_from
 from tilth.runtime.web.actor import CredentialReader
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
@@ -49,6 +65,7 @@ class Declared:
     policy: Policy | None
     cache: str | None = None
     require_if_match: bool = False
+    before: tuple[Before, ...] = ()
 
 
 class Application(FastAPI):
@@ -87,8 +104,10 @@ class Application(FastAPI):
         self._limiter = limiter
         self._read_only = read_only
         self._declared: list[Declared] = []
+        self._subscriptions: list[Subscription] = []
+        self._relay: Relay | None = None
         self._backend: Backend | None = None
-        self.router.lifespan_context = self._closing(self.router.lifespan_context)
+        self.router.lifespan_context = self._alive(self.router.lifespan_context)
 
     def expose(
         self,
@@ -99,6 +118,8 @@ class Application(FastAPI):
         search: Sequence[str] = (),
         cache: str | None = None,
         require_if_match: bool = False,
+        upkeep: Upkeep = NO_UPKEEP,
+        before: Sequence[Before] = (),
     ) -> None:
         """Make a model a resource. Mistakes are collected and told together when frozen.
 
@@ -106,17 +127,36 @@ class Application(FastAPI):
         derived from the class otherwise. search: text fields that `q=` looks into.
         cache: Cache-Control of its answers, "private, no-cache" unless given.
         require_if_match: PUT, PATCH and DELETE without If-Match are refused (428).
+        upkeep: columns the server keeps: timestamps, a version, soft deletion.
+        before: pure functions that every change of a row goes through before it is made.
         """
-        caller = sys._getframe(1)
-        where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-        exposure = Exposure(model, name, tuple(search), where)
-        self.declare(Declared(exposure, policy, cache, require_if_match))
+        exposure = Exposure(model, name, tuple(search), _caller(), upkeep=upkeep)
+        self.declare(Declared(exposure, policy, cache, require_if_match, tuple(before)))
 
     def declare(self, declared: Declared) -> None:
         """What expose does, for exposures made by a program."""
         if self._backend is not None:
-            raise SetupError(_too_late(declared.exposure))
+            exposure = declared.exposure
+            raise SetupError(_too_late(exposure.model.__name__, "is exposed", exposure.where))
         self._declared.append(declared)
+
+    def on(self, *events: str, name: str | None = None) -> Callable[[Reaction], Reaction]:
+        """Decorates a function that is told of events after they are committed, at least once.
+
+        events: "hero.created", or "hero.*" for all of one model. The function takes the Event; a
+        plain one is called in a thread. name: what its deliveries are kept under, that of the
+        function unless given. Mistakes are told when frozen.
+        """
+        where = _caller()
+
+        def subscribe(react: Reaction) -> Reaction:
+            called = name or str(getattr(react, "__name__", type(react).__name__))
+            if self._backend is not None:
+                raise SetupError(_too_late(called, "subscribes", where))
+            self._subscriptions.append(Subscription(called, react, events, where))
+            return react
+
+        return subscribe
 
     def add_reader(self, reader: CredentialReader) -> None:
         """Another way to tell who asks, tried after those already there."""
@@ -129,7 +169,8 @@ class Application(FastAPI):
     def freeze(self) -> Backend:
         """Check everything, once. Raises SetupError with every finding."""
         if self._backend is None:
-            self._backend = self._frozen()
+            with nothing_collected():
+                self._backend = self._frozen()
         return self._backend
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -152,15 +193,35 @@ class Application(FastAPI):
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
-        exposures = [declared.exposure for declared in self._declared]
-        schema, findings = schema_from(exposures, database.dialect.name)
-        findings.extend(cors_findings(self.settings.web))
+        resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
+        findings = [*resolved.findings, *cors_findings(self.settings.web)]
+        findings.extend(self._policy_findings(resolved))
+        for feature in self.features:
+            findings.extend(feature.checks(resolved.schema, self.router.routes))
         of_model = {declared.exposure.model: declared for declared in self._declared}
-        by_name = {name: of_model[resource.model] for name, resource in schema.items()}
-        for name, declared in by_name.items():
-            where = declared.exposure.where
-            findings.extend(policy_findings(schema[name], declared.policy, where))
-        return schema, by_name, database, findings
+        by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
+        findings.extend(subscribers_from(self._subscriptions, catalog_from(resolved.schema))[1])
+        return resolved.schema, by_name, database, findings
+
+    def _policy_findings(self, resolved: Resolved) -> Iterator[Finding]:
+        """Also of resources with other mistakes, so that none is found only after the others."""
+        sources = Sources()
+        known: dict[type, tuple[Resource, Collection[str]]] = {
+            resource.model: (resource, ()) for resource in resolved.schema.values()
+        }
+        known |= {each.resource.model: (each.resource, each.faulty) for each in resolved.unfinished}
+        for declared in self._declared:
+            model, where = declared.exposure.model, declared.exposure.where
+            if declared.policy is None:
+                yield missing_policy(model, where)
+            elif model in known:
+                resource, faulty = known[model]
+                found = policy_findings(
+                    resource, declared.policy, where, faulty=faulty, sources=sources
+                )
+                # A function before each change may give the values that no client may.
+                excused = NEVER_GIVEN if declared.before else None
+                yield from (finding for finding in found if finding.code != excused)
 
     def _frozen(self) -> Backend:
         schema, declared, database, findings = self._resolved()
@@ -171,6 +232,8 @@ class Application(FastAPI):
             name: chapter_from(schema[name], given.policy or Policy())
             for name, given in declared.items()
         }
+        units = self._units(database, chapters.values())
+        self._relay = self._relay_from(schema, units)
         secret = self.settings.secret_key or secrets.token_hex(32)
         readers = (*self._readers, *(r for feature in self.features for r in feature.readers))
         return Backend(
@@ -184,8 +247,10 @@ class Application(FastAPI):
             readers=readers,
             caching={name: given.cache for name, given in declared.items() if given.cache},
             conditional=frozenset(n for n, given in declared.items() if given.require_if_match),
-            units=self._units(database, chapters.values()),
+            units=units,
             records=Records(database.dialect),
+            hooks={name: given.before for name, given in declared.items() if given.before},
+            outbox=self._relay.outbox if self._relay else Outbox(),
             schemes=self._schemes,
             user_document=self.openapi,
             notes=self.notes,
@@ -197,13 +262,26 @@ class Application(FastAPI):
             return None
         return open_units(database.url, database.label, self.settings.store)
 
-    def _closing(self, inner: Lifespan) -> Lifespan:
-        """The developer's lifespan, and after it the end of the database connections."""
+    def _relay_from(self, schema: Schema, units: Units | None) -> Relay | None:
+        subscribers, _ = subscribers_from(self._subscriptions, catalog_from(schema))
+        if units is None or not subscribers:
+            return None
+        return Relay(subscribers, units, now, self.settings.relay)
+
+    def _alive(self, inner: Lifespan) -> Lifespan:
+        """The developer's lifespan, in it the relay, and after it the end of the connections."""
 
         @asynccontextmanager
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             async with inner(app) as state:
-                yield state
+                self.freeze()
+                if self._relay is not None:
+                    self._relay.start()
+                try:
+                    yield state
+                finally:
+                    if self._relay is not None:
+                        await self._relay.stop()
             if self._backend is not None:
                 if self._backend.units is not None:
                     await self._backend.units.close()
@@ -215,11 +293,20 @@ class Application(FastAPI):
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
-def _too_late(exposure: Exposure) -> Finding:
+Reaction = TypeVar("Reaction", bound=React)
+
+
+def _caller() -> str:
+    """ "file.py:12" of whoever called the function that asks."""
+    frame = sys._getframe(2)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _too_late(subject: str, what: str, where: str | None) -> Finding:
     return Finding(
         "app.frozen",
-        exposure.model.__name__,
-        "is exposed after the application has begun to serve.",
-        "Call expose when the module is imported.",
-        where=exposure.where,
+        subject,
+        f"{what} after the application has begun to serve.",
+        "Do it when the module is imported.",
+        where=where,
     )

@@ -7,6 +7,7 @@ TilthError
 │   ├── Unauthenticated     401  no or bad credentials
 │   ├── Forbidden           403  may see but not do
 │   ├── NotFound            404  absent or hidden, indistinguishable
+│   ├── MethodNotAllowed    405  a method that this address does not have
 │   ├── NotAcceptable       406  no representation the client accepts
 │   ├── Conflict            409  the row would break a unique or foreign key
 │   ├── PreconditionFailed  412  the row is not the one the client has seen
@@ -22,6 +23,9 @@ TilthError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+MOST_PLACES = 20
+"""Named in the sentence of a 422; errors has them all."""
 
 
 class TilthError(Exception):
@@ -110,6 +114,10 @@ class NotFound(ProblemError):
     status, title, default_code = 404, "Not found", "not_found"
 
 
+class MethodNotAllowed(ProblemError):
+    status, title, default_code = 405, "Method not allowed", "method_not_allowed"
+
+
 class NotAcceptable(ProblemError):
     status, title, default_code = 406, "Not acceptable", "not_acceptable"
 
@@ -162,5 +170,6 @@ def bad_parameter(name: str, code: str, detail: str) -> BadRequest:
 def invalid(faults: Sequence[Fault]) -> Invalid:
     """A 422 that lists every fault."""
     places = list(dict.fromkeys(fault.pointer[:80] or "the body" for fault in faults))
-    more = f" and {len(places) - 10} more" if len(places) > 10 else ""
-    return Invalid(f"Not valid: {', '.join(places[:10])}{more}. See errors.", faults=faults)
+    listed = [*places[:MOST_PLACES], f"{len(places) - MOST_PLACES} more"]
+    named = ", ".join(places if len(places) <= MOST_PLACES else listed)
+    return Invalid(f"Not valid: {named}. See errors.", faults=faults)

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from tilth.errors import Finding
+from tilth.kernel.plan.before import Hooks
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.rulebook import Rulebook
 from tilth.kernel.schema.resource import Schema
+from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.unit import Units
@@ -20,7 +23,8 @@ class Backend:
     """The frozen application that every feature serves.
 
     caching: resource → its Cache-Control. conditional: resources whose rows change with If-Match
-    only. units: for writing; None when no policy lets anyone, or the database is not ours. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
+    only. hooks: before a change is made. outbox: who is told of it after.
+    units: for writing; None when no policy lets anyone, or the database is not ours. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
     own routes, made anew on each call. notes: what adopting a database renamed or left out.
     """
 
@@ -36,9 +40,15 @@ class Backend:
     conditional: frozenset[str]
     units: Units | None
     records: Records
+    hooks: Hooks
+    outbox: Outbox
     schemes: Mapping[str, Mapping[str, object]]
     user_document: Callable[[], dict[str, object]]
     notes: tuple[str, ...] = ()
+
+
+def _no_findings(schema: Schema, own: Sequence[BaseRoute]) -> Sequence[Finding]:
+    return ()
 
 
 def _no_routes(backend: Backend) -> Sequence[BaseRoute]:
@@ -47,8 +57,12 @@ def _no_routes(backend: Backend) -> Sequence[BaseRoute]:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One battery. routes: made once, when the application is frozen, behind the developer's own."""
+    """One battery. routes: made once, when the application is frozen, behind the developer's own.
+
+    checks: what is wrong between the schema and the developer's own routes.
+    """
 
     name: str
     routes: Callable[[Backend], Sequence[BaseRoute]] = _no_routes
     readers: tuple[CredentialReader, ...] = ()
+    checks: Callable[[Schema, Sequence[BaseRoute]], Sequence[Finding]] = _no_findings

@@ -60,6 +60,16 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """How events reach their subscribers. attempts: of one delivery, before it is given up."""
+
+    poll_seconds: float = 1.0
+    call_seconds: float = 30.0
+    retry_seconds: float = 1.0
+    attempts: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything an application reads from outside its code.
 
@@ -69,6 +79,7 @@ class Settings:
 
     store: StoreSettings = field(default_factory=StoreSettings)
     web: WebSettings = field(default_factory=WebSettings)
+    relay: RelaySettings = field(default_factory=RelaySettings)
     secret_key: str | None = field(default=None, repr=False)
     environment: str = "production"
 
@@ -282,6 +293,34 @@ VARIABLES = (
         _origin,
         "Where the world reaches this server, such as `https://shop.example`.",
     ),
+    Variable(
+        "TILTH_RELAY_POLL_SECONDS",
+        "relay",
+        "poll_seconds",
+        _seconds,
+        "How often a process looks for events that other processes have written.",
+    ),
+    Variable(
+        "TILTH_RELAY_CALL_SECONDS",
+        "relay",
+        "call_seconds",
+        _seconds,
+        "Longest time a subscriber may take for one event, then it has failed.",
+    ),
+    Variable(
+        "TILTH_RELAY_RETRY_SECONDS",
+        "relay",
+        "retry_seconds",
+        _seconds,
+        "From a subscriber's first failure to its next attempt; four times as long after each.",
+    ),
+    Variable(
+        "TILTH_RELAY_ATTEMPTS",
+        "relay",
+        "attempts",
+        _count,
+        "How often an event is offered to a subscriber that fails, then it is given up.",
+    ),
 )
 
 
@@ -293,7 +332,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     given = {name: text for name, text in environ.items() if name.startswith(PREFIX) and text}
     known = {variable.name for variable in VARIABLES}
     findings = [_unknown(name, known) for name in sorted(given.keys() - known)]
-    values: dict[str, dict[str, Any]] = {"": {}, "store": {}, "web": {}}
+    values: dict[str, dict[str, Any]] = {"": {}, "store": {}, "web": {}, "relay": {}}
     for variable in VARIABLES:
         if variable.name in given:
             try:
@@ -304,7 +343,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     findings += cors_findings(web)
     if findings:
         raise SetupError(*findings)
-    return Settings(store=store, web=web, **values[""])
+    return Settings(store=store, web=web, relay=RelaySettings(**values["relay"]), **values[""])
 
 
 def cors_findings(web: WebSettings) -> list[Finding]:

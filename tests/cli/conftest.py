@@ -1,4 +1,4 @@
-"""The real command in a process of its own, over small projects in temporary folders."""
+"""The command in a process of its own, over small projects in temporary folders."""
 
 from __future__ import annotations
 
@@ -132,21 +132,33 @@ def models_folder(tmp_path: Path) -> Path:
     return write(tmp_path, {"models.py": MODELS})
 
 
-@pytest.fixture(scope="module")
-def run() -> Run:
+@pytest.fixture(scope="session")
+def forked() -> Iterator[subprocess.Popen[str]]:
+    """A process that has imported the command and forks for each run; see forked.py."""
+    process = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("forked.py")],
+        env=clean_environment({}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def run(forked: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """run(*arguments, cwd, **environment): to the end."""
+    out, err = (tmp_path_factory.mktemp("run") / name for name in ("out", "err"))
 
     def run(*arguments: str, cwd: Path, **environment: str) -> Ended:
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=cwd,
-            env=clean_environment(environment),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        asked = {"arguments": arguments, "cwd": str(cwd), "out": str(out), "err": str(err)}
+        asked["environment"] = clean_environment(environment)
+        with ended_in_time(forked):
+            print(json.dumps(asked), file=forked.stdin, flush=True)
+            code = int(forked.stdout.readline())
+        return Ended(code, out.read_text("utf-8"), err.read_text("utf-8"))
 
     return run
 
@@ -166,24 +178,36 @@ def start() -> Start:
             text=True,
             start_new_session=True,
         )
-        # So that a server that says nothing fails the test instead of holding it up for ever.
-        watchdog = Timer(PATIENCE_SECONDS, process.kill)
-        watchdog.start()
         try:
-            told = read_until(process.stderr, "  OpenAPI ")
-            found = re.search(r"(http\S+)/openapi\.json", told)
-            assert found is not None, told
-            yield Server(found[1], told, process)
+            with ended_in_time(process):
+                told = read_until(process.stderr, "  OpenAPI ")
+                found = re.search(r"(http\S+)/openapi\.json", told)
+                assert found is not None, told
+                yield Server(found[1], told, process)
         finally:
-            watchdog.cancel()
             process.terminate()
             process.wait(PATIENCE_SECONDS)
-            with suppress(ProcessLookupError):
-                # A worker that was left behind, which only a failed test does.
-                os.killpg(process.pid, signal.SIGKILL)
+            end_group(process)
             process.communicate()
 
     return start
+
+
+@contextmanager
+def ended_in_time(process: subprocess.Popen[str]) -> Iterator[None]:
+    """A process that says nothing fails the test instead of holding it up for ever."""
+    watchdog = Timer(PATIENCE_SECONDS, end_group, [process])
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """With workers that were left behind, which only a failed test does."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def clean_environment(given: Mapping[str, str]) -> dict[str, str]:

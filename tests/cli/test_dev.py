@@ -55,7 +55,7 @@ def test_missing_tables_are_created_and_told(
 
 
 def test_file_with_models_only_is_served_and_searched(models_folder: Path, start: Start) -> None:
-    with start("dev", "models.py", cwd=models_folder) as server:
+    with start("dev", "models.py", "--no-reload", cwd=models_folder) as server:
         told = server.told + server.lines_until("models and no application")
         answer = httpx.get(f"{server.base}/api/books?q=x", timeout=PATIENCE_SECONDS)
 
@@ -115,7 +115,7 @@ def test_worker_does_not_outlive_its_supervisor(models_folder: Path, start: Star
 
 
 def test_addresses_are_one_document_for_programs(models_folder: Path, start: Start) -> None:
-    with start("dev", "models.py", "--json", cwd=models_folder) as server:
+    with start("dev", "models.py", "--no-reload", "--json", cwd=models_folder) as server:
         server.process.terminate()
         out, _ = server.process.communicate()
 
@@ -126,7 +126,8 @@ def test_addresses_are_one_document_for_programs(models_folder: Path, start: Sta
 
 
 REFUSALS = [
-    ("models.py --no-reload --host 0.0.0.0", 1, "it is served on this machine only."),
+    ("models.py --no-reload --host 0.0.0.0", 2, "it is served on this machine only."),
+    ("models.py --host 0.0.0.0", 2, "it is served on this machine only."),
     ("models.py:app --no-reload", 1, "models.py has nothing called app."),
     ("model.py", 1, "Did you mean models.py?"),
     ("sqlite:///x.db", 1, "Serve it with: tilth serve DATABASE_URL"),

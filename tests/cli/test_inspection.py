@@ -14,9 +14,14 @@ from sqlalchemy import create_engine, text
 Run = Callable[..., Any]
 
 MISTAKEN = """\
+from sqlalchemy.types import UserDefinedType
 from sqlmodel import Field, SQLModel
 
 from tilth import Policy, Tilth, public
+
+
+class Invented(UserDefinedType):
+    cache_ok = True
 
 
 class Hero(SQLModel, table=True):
@@ -34,10 +39,18 @@ class Power(SQLModel, table=True):
     name: str
 
 
+class Odd(SQLModel, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    place: str = Field(sa_type=Invented)
+
+
 app = Tilth("sqlite:///x.db")
 app.expose(Hero)
 app.expose(Team, Policy(read=public, hidden=("nmae",)))
-app.expose(Power, Policy(read=public), search=["title"])
+app.expose(Power, Policy(read=public, fields={"nam": public}), search=["title"])
+app.expose(Odd, Policy(read=public, hidden=("place", "nmae")))
+app.expose(Invented)
 """
 
 
@@ -90,7 +103,16 @@ CASES = [
     Case("show zzz", 1, said=("Resources: teams, heroes and secrets.",)),
     Case(
         "policy explain bob read heroes/1",
-        printed=("allowed: bob read heroes/1", "because hero.owner_id = me.id", "FROM hero"),
+        printed=(
+            "allowed: bob read heroes/1",
+            "because hero.owner_id = me.id",
+            "readable email: hero.owner_id = me.id",
+            "FROM hero",
+        ),
+    ),
+    Case(
+        "policy explain tom read heroes/2",
+        printed=("allowed: tom read heroes/2", "null     email: hero.owner_id = me.id"),
     ),
     Case(
         "policy explain anonymous read Hero/1",
@@ -111,7 +133,9 @@ CASES = [
     Case("policy explain x read heroes/1,2", 1, said=("1,2 is not a key of heroes",)),
     Case("policy explain x read heroes", 2, said=("heroes names no row.",)),
     Case("policy explain role=a read heroes/1", 2, said=("Did you mean roles?",)),
-    Case("policy explain x write heroes/1", 2, said=("'write' is not", "read")),
+    Case("policy explain x write heroes/1", 2, said=("Only read can be explained today",)),
+    Case("check app.py", said=("No mistakes found.",)),
+    Case("show app.py", 1, said=("app.py is a file, not a resource.", "tilth show --app app.py")),
     Case("check", said=("No mistakes found.",)),
 ]
 
@@ -163,11 +187,18 @@ def test_every_mistake_is_told_at_once(
     assert sorted(line for line in ended.out.splitlines() if line.startswith("error")) == [
         "error[policy.missing]: Hero: is exposed without a policy, and what is not allowed is "
         "denied.",
+        "error[policy.missing]: Invented: is exposed without a policy, and what is not allowed is "
+        "denied.",
+        "error[policy.unknown_field]: Odd.nmae: is named in hidden= but is not a field of Odd.",
+        "error[policy.unknown_field]: Power.nam: is named in fields= but is not a field of Power.",
         "error[policy.unknown_field]: Team.nmae: is named in hidden= but is not a field of Team.",
+        "error[schema.not_mapped]: Invented: it is not a mapped class.",
         "error[schema.unknown_search_field]: Power.title: search names a field that does not exist.",
+        "error[schema.unknown_type]: Odd.place: the type Invented is not known.",
     ]
-    assert "  --> app.py:22\n  help: Say who may: expose(Hero, Policy(read=public))." in ended.out
-    assert ended.err == "3 errors, 0 warnings.\n"
+    assert ended.out.count("--> app.py:35\n") == 2
+    assert "  --> app.py:33\n  help: Say who may: expose(Hero, Policy(read=public))." in ended.out
+    assert ended.err == "8 errors, 0 warnings.\n"
 
 
 def test_mistakes_are_one_document_for_programs(
@@ -184,7 +215,7 @@ def test_mistakes_are_one_document_for_programs(
         "reason": "is named in hidden= but is not a field of Team.",
         "remedy": "Did you mean 'name'?",
         "level": "error",
-        "where": "app.py:23",
+        "where": "app.py:34",
     } in ended.document["findings"]
 
 
@@ -242,3 +273,21 @@ def test_model_file_of_no_database_is_one_sentence(folder: Path, run: Run) -> No
 
     assert ended.code == 1
     assert "sqlite:///none.db: The database file does not exist." in ended.err
+
+
+def test_model_file_of_a_path_is_told_its_url(folder: Path, run: Run) -> None:
+    ended = run("models", "heroes.db", cwd=folder)
+
+    assert ended.code == 1
+    assert "heroes.db is not a database URL.\n  help: Write sqlite:///heroes.db" in ended.err
+
+
+def test_what_the_file_prints_is_not_in_the_document(
+    tmp_path: Path, write: Callable[..., Path], run: Run
+) -> None:
+    write(tmp_path, {"app.py": 'from tilth import Tilth\n\nprint("hello")\napp = Tilth()\n'})
+
+    ended = run("check", "--json", cwd=tmp_path)
+
+    assert ended.document == {"findings": []}
+    assert "hello" in ended.err

@@ -2,13 +2,16 @@
 
 import sqlite3
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy.orm import configure_mappers
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.orm import Session, configure_mappers
 
 from tilth.cli.models import write_models
+from tilth.errors import CommandError
 
 MUSIC = (
     "CREATE TABLE Artist (ArtistId INTEGER PRIMARY KEY, Name TEXT)",
@@ -95,5 +98,61 @@ def test_tables_without_a_key_are_tables(sqlite_url: str) -> None:
     assert {"keyless", "seen"} <= set(module.Base.metadata.tables)
 
 
-def test_an_empty_database_gives_a_file_that_imports(sqlite_url: str) -> None:
-    assert models_of(sqlite_url, ("CREATE TABLE t (a)", "DROP TABLE t"))
+def test_an_empty_database_is_told_in_a_sentence(sqlite_url: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        models_of(sqlite_url, ("CREATE TABLE t (a)", "DROP TABLE t"))
+
+    assert caught.value.message == "There are no tables in the database."
+
+
+SHOP = (
+    "CREATE TABLE shop (id INTEGER PRIMARY KEY, name TEXT, city TEXT)",
+    "INSERT INTO shop (name, city) VALUES ('A', 'B')",
+    "CREATE INDEX shop_name ON shop (name)",
+    "CREATE INDEX shop_place ON shop (city, name)",
+    "CREATE INDEX shop_low ON shop (lower(name))",
+    "CREATE INDEX shop_here ON shop (name) WHERE city = 'B'",
+)
+
+
+def test_rows_of_a_new_file_are_numbered(sqlite_url: str, tmp_path: Path) -> None:
+    module = models_of(sqlite_url, SHOP)
+    engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}")
+    module.Base.metadata.create_all(engine)
+
+    with Session(engine) as session:
+        session.add(module.Shop(name="C"))
+        session.flush()
+        assert session.scalars(select(module.Shop.id)).all() == [1]
+    engine.dispose()
+
+
+def test_indexes_are_kept_and_those_that_cannot_be_are_told(sqlite_url: str) -> None:
+    module = models_of(sqlite_url, SHOP)
+    indexes = {each.name: list(each.columns.keys()) for each in module.Shop.__table__.indexes}
+
+    assert indexes == {"shop_name": ["name"], "shop_place": ["city", "name"]}
+    told = [line for line in write_models(sqlite_url).splitlines() if line.startswith("# ")]
+    assert ["shop_low" in line or "shop_here" in line for line in told] == [True, True]
+
+
+def test_postgres_indexes_are_kept(postgres_url: str) -> None:
+    engine = create_engine(postgres_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE shop (id serial PRIMARY KEY, name text UNIQUE)"))
+        connection.execute(text("CREATE INDEX shop_name ON shop (name)"))
+        connection.execute(text("CREATE INDEX shop_low ON shop (lower(name))"))
+    engine.dispose()
+
+    source = write_models(postgres_url)
+
+    assert "Index('shop_name', 'name')" in source
+    assert [line for line in source.splitlines() if line.startswith("# ")] == [
+        "# shop: the index 'shop_low' is left out: more than columns."
+    ]
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_url_without_a_file_is_refused(url: str) -> None:
+    with pytest.raises(CommandError, match="names no database file"):
+        write_models(url)

@@ -18,11 +18,14 @@ TILTH = str(Path(sys.executable).with_name("tilth"))
 ESCAPE = "\x1b["
 
 MISTAKES = [
-    ("serv", "No such command 'serv'. Did you mean 'serve'?"),
-    ("policy explian", "No such command 'explian'. Did you mean 'explain'?"),
-    ("serve --schma x", "No such option: --schma (Possible options: --schema)"),
+    ("serv", "There is no command serv.\n  help: Did you mean serve?"),
+    ("policy explian", "There is no command explian.\n  help: Did you mean explain?"),
+    ("serve --prot 1", "There is no option --prot.\n  help: Did you mean --port?"),
+    ("dev --no-relod", "There is no option --no-relod.\n  help: Did you mean --no-reload?"),
+    ("serve --zzz", "There is no option --zzz.\n  help: See: tilth serve --help"),
     ("serve --port 99999", "Invalid value for '--port'"),
     ("policy explain bob", "Missing argument"),
+    ("policy", "Usage: tilth policy"),
 ]
 
 
@@ -34,6 +37,17 @@ def test_mistaken_command_is_a_usage_error(
 
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+def test_mistaken_command_is_a_document_when_asked_for(
+    tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    ended = run("serve", "--prot", "1", "--json", cwd=tmp_path)
+
+    assert ended.code == 2
+    assert ended.document == {
+        "error": {"message": "There is no option --prot.", "hint": "Did you mean --port?"}
+    }
 
 
 def test_version_is_data(tmp_path: Path, run: Callable[..., Any]) -> None:

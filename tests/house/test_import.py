@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 EXTRAS = ("asyncpg", "psycopg", "sqlmodel", "sqlacodegen", "rich", "typer", "alembic")
-LATER = (*EXTRAS, "uvicorn", "watchfiles", "httpx", "fastapi.testclient", "pytest")
+DESCRIBING = ("jinja2", "tilth.features.api.service.openapi.document")
+LATER = (
+    *(*EXTRAS, *DESCRIBING),
+    *("uvicorn", "watchfiles", "httpx", "fastapi.testclient", "pytest"),
+)
 
 WITHOUT_EXTRAS = f"""
 import json, sys

@@ -12,6 +12,7 @@ DECISION_LINES = 50
 # Written in two parts, so that this file does not break its own rules.
 TODO_WITHOUT_ISSUE = r"\b(TO" r"DO|FIX" r"ME)\b(?! ?\(?#\d+)"
 MACHINE_PATH = "(?<![A-Za-z0-9._/-])/(" + "work|root|tmp|home|Users" + ")/"
+NAMELESS = r"(?:^|[/_])(?:utils?|helpers?|common|managers?|base|mixins?|handlers?)\d*(?=[._/])"
 PACKAGE_INDEX = "|".join(
     f"{left}{right}"
     for left, right in (
@@ -65,6 +66,29 @@ def test_no_module_is_longer_than_its_reader_has_patience(tracked: Sequence[Text
     source = [f for f in tracked if f.path.startswith("src/") and f.path.endswith(".py")]
 
     assert [f.path for f in source if len(f.text.splitlines()) > MODULE_LINES] == []
+
+
+def test_no_module_is_named_for_nothing_in_particular(tracked: Sequence[TextFile]) -> None:
+    modules = [file.path for file in tracked if file.path.endswith(".py")]
+
+    assert [path for path in modules if re.search(NAMELESS, path)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "is_found"),
+    [
+        ("src/tilth/kit/utils.py", True),
+        ("src/tilth/features/api/service/http_helpers.py", True),
+        ("src/tilth/common/text.py", True),
+        ("tests/session_manager.py", True),
+        ("src/tilth/kernel/store/base.py", True),
+        ("src/tilth/kernel/store/helpers2.py", True),
+        ("src/tilth/kernel/store/drivers/sqlite.py", False),
+        ("tests/house/test_databases.py", False),
+    ],
+)
+def test_a_name_for_nothing_in_particular_is_told(path: str, is_found: bool) -> None:
+    assert bool(re.search(NAMELESS, path)) is is_found
 
 
 def test_every_module_says_in_one_sentence_what_it_is(tracked: Sequence[TextFile]) -> None:

@@ -9,16 +9,18 @@ from typing import Protocol
 import pytest
 
 SOURCE = r"src/"
+OUTSIDE_THE_STORE = r"src/tilth/(?!kernel/store/)"
 PURE = r"src/tilth/kernel/(schema|policy|plan)/"
 TESTS = r"(tests|examples)/.*test_"
 UNIT = "src/tilth/kernel/store/unit.py"
 
 # Where an unforeseen error becomes an answer: for the client, for /readyz, for the waiting thread,
-# for the developer whose file cannot be imported.
+# for the developer whose file cannot be imported, for the event that will be delivered again.
 EDGES = frozenset(
     {
         "src/tilth/runtime/web/middleware/problems.py",
         "src/tilth/runtime/web/health.py",
+        "src/tilth/runtime/relay/call.py",
         "src/tilth/kernel/store/drivers/sqlite.py",
         "src/tilth/cli/discover.py",
     }
@@ -44,6 +46,26 @@ class Rule:
 
 def commits(tree: ast.Module) -> Iterator[int]:
     return (call.lineno for call in _calls(tree) if _callee(call) == "commit")
+
+
+def transactions(tree: ast.Module) -> Iterator[int]:
+    return (call.lineno for call in _calls(tree) if _callee(call) in {"begin", "begin_nested"})
+
+
+def hidden_imports(tree: ast.Module) -> Iterator[int]:
+    """Imports that the contracts of import-linter do not see."""
+    names = {"__import__", "import_module"}
+    return (call.lineno for call in _calls(tree) if _callee(call) in names)
+
+
+def remembered_results(tree: ast.Module) -> Iterator[int]:
+    """A cache around a function of the module or of a class; inside a function it has an owner."""
+    bodies = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    for function in (node for body in bodies for node in body.body):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = {ast.unparse(each).partition("(")[0] for each in function.decorator_list}
+            if {name.rpartition(".")[2] for name in names} & {"cache", "lru_cache"}:
+                yield function.lineno
 
 
 def awaits(tree: ast.Module) -> Iterator[int]:
@@ -73,12 +95,22 @@ def formatted_sql(tree: ast.Module) -> Iterator[int]:
 
 
 def state_to_fill(tree: ast.Module) -> Iterator[int]:
-    """An empty container, or one of a kind made for filling, has no other use in a module."""
-    growing = {"defaultdict", "deque", "Counter", "WeakKeyDictionary", "WeakValueDictionary"}
-    for name, value in _module_values(tree):
+    """An empty container, or one of a kind made for filling, has no other use in a module.
+
+    Nor in a class, all of whose objects would fill the same one.
+    """
+    growing = {
+        *("defaultdict", "deque", "Counter", "OrderedDict", "WeakKeyDictionary"),
+        *("WeakValueDictionary", "WeakSet"),
+    }
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    values = (pair for body in (tree, *classes) for pair in _module_values(body))
+    for name, value in values:
         made = _callee(value) if isinstance(value, ast.Call) else ""
         is_empty = made in {"dict", "list", "set"} and not (value.args or value.keywords)
-        if is_empty or made in growing or _is_empty_literal(value):
+        is_filled_later = is_empty or made in growing or _is_empty_literal(value)
+        # SQLAlchemy asks every element of its expressions for this list.
+        if is_filled_later and name.id != "_traverse_internals":
             yield name.lineno
 
 
@@ -118,6 +150,25 @@ RULES = (
         exempt=frozenset({UNIT}),
     ),
     Rule(
+        "no transaction but in the store",
+        transactions,
+        OUTSIDE_THE_STORE,
+        bad=(
+            "async def f(s):\n    async with s.begin(): pass",
+            "with session.begin_nested(): pass",
+        ),
+        good=("session.rollback()", "begin = 1"),
+    ),
+    Rule(
+        "no import that the walls do not see",
+        hidden_imports,
+        SOURCE,
+        bad=("def f(): return __import__('fastapi')", "importlib.import_module('x')"),
+        good=("import json", "def f():\n    import json"),
+        # The developer's own file.
+        exempt=frozenset({"src/tilth/cli/discover.py"}),
+    ),
+    Rule(
         "no await in schema, policy and plan",
         awaits,
         PURE,
@@ -155,8 +206,29 @@ RULES = (
         "no container of a module to be filled later",
         state_to_fill,
         SOURCE,
-        bad=("CACHE = {}", "_seen: set[str] = set()", "x = []", "x = defaultdict(list)"),
+        bad=(
+            "CACHE = {}",
+            "_seen: set[str] = set()",
+            "x = []",
+            "x = defaultdict(list)",
+            "class A:\n    cache: dict[str, str] = {}",
+            "class A:\n    class B:\n        seen = WeakSet()",
+        ),
         good=("X = {'a': 1}", "X: tuple[int, ...] = ()", "def f():\n    x = []"),
+    ),
+    Rule(
+        # What remains for as long as the process must be as small as what the names of the two
+        # dialects can make it.
+        "no results remembered by a module",
+        remembered_results,
+        SOURCE,
+        bad=(
+            "@cache\ndef f(): pass",
+            "@functools.lru_cache(maxsize=9)\ndef f(x): pass",
+            "class A:\n    @lru_cache\n    def f(self): pass",
+        ),
+        good=("def f():\n    @cache\n    def g(): pass", "@cached_thing\ndef f(): pass"),
+        exempt=frozenset({"src/tilth/kernel/schema/kinds.py"}),
     ),
     Rule(
         "no module state that changes",
@@ -257,7 +329,7 @@ def _first_text(argument: ast.expr) -> str:
     return str(texts[0]) if texts else ""
 
 
-def _module_values(tree: ast.Module) -> Iterator[tuple[ast.Name, ast.expr]]:
+def _module_values(tree: ast.Module | ast.ClassDef) -> Iterator[tuple[ast.Name, ast.expr]]:
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:

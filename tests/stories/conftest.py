@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import MetaData, insert
+from sqlalchemy import URL, MetaData, insert
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
-from tilth import Actor
+from tilth import Actor, Tilth
+from tilth.features.api.feature import feature
+from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.outbox import OWN
+from tilth.kernel.store.run import Store
 from tilth.kernel.store.sync import create_missing_tables, sync_engine
 from tilth.testing import acting
 
@@ -71,6 +83,70 @@ def serve() -> Iterator[Callable[[Starlette], Ask]]:
     """serve(app) starts it and answers ask(path, by=actor, method=…, headers=…, **httpx)."""
     with ExitStack() as stack:
         yield lambda app: stack.enter_context(_served(app))
+
+
+@asynccontextmanager
+async def served_together(apps: Sequence[Starlette]) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client for each of several applications, which may be asked at the same time."""
+    async with AsyncExitStack() as stack:
+        clients = []
+        for app in apps:
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app), base_url="http://test"
+            )
+            clients.append(await stack.enter_async_context(client))
+        yield clients
+
+
+@pytest.fixture
+def serve_together() -> Callable[..., AbstractAsyncContextManager[list[httpx.AsyncClient]]]:
+    """async with serve_together([app, other]) as [client, client_of_other]: …"""
+    return served_together
+
+
+@pytest.fixture
+def serve_recorded(serve: Callable[[Starlette], Ask]) -> Callable[[Tilth], tuple[Ask, list[str]]]:
+    """serve_recorded(app) → ask, and the statements that reading has run so far."""
+
+    def serve_recorded(app: Tilth) -> tuple[Ask, list[str]]:
+        backend = app.freeze()
+        database = Recording(backend.store.database)
+        routes = feature.routes(replace(backend, store=Store(database)))
+        served = Starlette(routes=routes, lifespan=app.router.lifespan_context)
+        return serve(served), database.statements
+
+    return serve_recorded
+
+
+class Recording:
+    """A database that keeps the statements it is asked."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.statements: list[str] = []
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._database.dialect
+
+    @property
+    def url(self) -> URL:
+        return self._database.url
+
+    @property
+    def label(self) -> str:
+        return self._database.label
+
+    async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
+        self.statements.append(sql)
+        return await self._database.fetch(sql, arguments)
+
+    async def ping(self) -> None:
+        await self._database.ping()
+
+    async def close(self) -> None:
+        await self._database.close()
 
 
 @contextmanager

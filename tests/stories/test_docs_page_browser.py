@@ -6,12 +6,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
 from starlette.responses import JSONResponse
@@ -40,18 +40,27 @@ HAS_BACKGROUND = """scheme => {
 
 _ANSWER = {"200": {"description": "Heroes.", "content": {"application/json": {"schema": {}}}}}
 _AGE = {"name": "age", "in": "query", "schema": {"type": "integer"}}
-DOCUMENT = {
+TOKEN = "right"
+DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
+    "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
     "info": {"title": "Heroes", "version": "1"},
     "paths": {
         "/api/heroes": {
-            "get": {"operationId": "list_heroes", "parameters": [_AGE], "responses": _ANSWER},
+            "get": {
+                "operationId": "list_heroes",
+                "parameters": [_AGE],
+                "responses": _ANSWER,
+                "security": [{}, {"bearer": []}],
+            },
             "head": {"operationId": "head_heroes", "responses": _ANSWER},
             "options": {"operationId": "options_heroes", "responses": _ANSWER},
         },
         "/api/teams": {"get": {"operationId": "list_teams", "responses": _ANSWER}},
     },
 }
+_SECRETS = {"operationId": "list_secrets", "responses": _ANSWER, "security": [{"bearer": []}]}
+PATHS_OF_ALL = DOCUMENT["paths"] | {"/api/secrets": {"get": _SECRETS}}
 
 
 @dataclass
@@ -64,7 +73,11 @@ class Visit:
 
 
 async def _document(request: WebRequest) -> JSONResponse:
-    return JSONResponse(DOCUMENT)
+    """There is more of it for whoever holds the token."""
+    sent = request.headers.get("authorization")
+    if sent not in (None, f"Bearer {TOKEN}"):
+        return JSONResponse({"detail": "No."}, 401)
+    return JSONResponse(DOCUMENT | {"paths": PATHS_OF_ALL} if sent else DOCUMENT)
 
 
 async def _heroes(request: WebRequest) -> JSONResponse:
@@ -137,6 +150,52 @@ def test_an_operation_can_be_tried(visit: Visit) -> None:
 
     assert json.loads(answer.inner_text()) == {"items": [{"name": "Ada"}], "asked": {"age": "18"}}
     assert (visit.elsewhere, visit.complaints) == ([], [])
+
+
+def sign_in(page: Page, token: str) -> None:
+    page.locator(".auth-wrapper .btn.authorize").click()
+    page.locator(".modal-ux input").fill(token)
+    page.locator(".modal-ux .btn.authorize").click()
+    page.locator(".modal-ux .btn-done").click()
+
+
+def test_more_is_listed_after_signing_in(visit: Visit) -> None:
+    page = visit.page
+    expect(page.locator("#note")).to_contain_text("This is what anyone may call.")
+
+    sign_in(page, TOKEN)
+
+    expect(page.locator("#operations-default-list_secrets")).to_be_visible()
+    expect(page.locator("#note")).to_have_text("This is what you may call.")
+    assert (visit.elsewhere, visit.complaints) == ([], [])
+
+
+def test_signing_out_leaves_what_anyone_may_call(visit: Visit) -> None:
+    page = visit.page
+    sign_in(page, TOKEN)
+    expect(page.locator("#operations-default-list_secrets")).to_be_visible()
+
+    page.locator(".auth-wrapper .btn.authorize").click()
+    page.locator(".modal-ux button", has_text="Logout").click()
+
+    expect(page.locator("#operations-default-list_secrets")).to_have_count(0)
+    expect(page.locator("#operations-default-list_heroes")).to_be_visible()
+
+
+def test_wrong_credentials_are_told_and_leave_the_page(visit: Visit) -> None:
+    sign_in(visit.page, "wrong")
+
+    expect(visit.page.locator("#note")).to_contain_text("does not accept these credentials")
+    expect(visit.page.locator("#operations-default-list_heroes")).to_be_visible()
+
+
+def test_padlock_is_open_where_credentials_are_optional(visit: Visit) -> None:
+    padlock = visit.page.locator("#operations-default-list_heroes .authorization__btn")
+    expect(padlock).to_have_attribute("aria-label", "authorization button unlocked")
+
+    sign_in(visit.page, TOKEN)
+
+    expect(padlock).to_have_attribute("aria-label", "authorization button locked")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -96,6 +96,8 @@ NOWHERE = {
     "unknown resource": "/api/nothing",
     "unknown row": "/api/ledgers/8",
     "key that is no number": "/api/ledgers/seven",
+    "key with a sign": "/api/ledgers/+7",
+    "key with a zero in front": "/api/ledgers/07",
     "key beyond 64 bits": "/api/ledgers/99999999999999999999",
     "key beyond the column": f"/api/ledgers/{BIG}",
     "empty key": "/api/ledgers/~",
@@ -120,6 +122,20 @@ def test_404_for(ask: Ask, case: str) -> None:
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize("path", ["/api/ledgers/%", "/api/countries/50%zz", "/api/ledgers?id=%2"])
+def test_percent_sign_that_encodes_nothing_is_400(ask: Ask, path: str) -> None:
+    answer = ask(path)
+
+    assert (answer.status_code, answer.json()["code"][:4]) == (400, "bad_")
+    assert "%25" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api", "/openapi.json"])
+def test_what_is_only_json_is_406_for_who_takes_none(ask: Ask, path: str) -> None:
+    assert ask(path, headers={"accept": "text/html"}).status_code == 406
+    assert ask(path, headers={"accept": "text/html, */*;q=0.1"}).status_code == 200
 
 
 def test_index_lists_the_resources(ask: Ask) -> None:
@@ -221,7 +237,7 @@ def test_collection_in_a_media_type_it_has_not_is_406(ask: Ask) -> None:
     answer = ask("/api/ledgers", headers={"accept": "text/html"})
 
     assert answer.status_code == 406
-    assert "application/json, text/csv and application/x-ndjson" in answer.json()["detail"]
+    assert "application/json, text/csv, application/x-ndjson" in answer.json()["detail"]
 
 
 def test_browser_is_answered_json(ask: Ask) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,10 @@ from fastapi import FastAPI, HTTPException
 from httpx import Response
 from psycopg import sql
 from sqlalchemy import ForeignKey
-from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from starlette.applications import Starlette
 
 from tilth import Policy, SetupError, Tilth, public, signed_in
-from tilth.features.api.feature import feature
-from tilth.kernel.store.drivers.driver import Database
-from tilth.kernel.store.run import Store
 
 Ask = Callable[..., Response]
 
@@ -222,36 +217,6 @@ def test_nothing_is_exposed_after_serving_began(sqlite_url: str) -> None:
 # One statement for each request
 
 
-class Recording:
-    """A database that keeps the statements it is asked."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.statements: list[str] = []
-
-    @property
-    def dialect(self) -> Dialect:
-        return self._database.dialect
-
-    @property
-    def url(self) -> URL:
-        return self._database.url
-
-    @property
-    def label(self) -> str:
-        return self._database.label
-
-    async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
-        self.statements.append(sql)
-        return await self._database.fetch(sql, arguments)
-
-    async def ping(self) -> None:
-        await self._database.ping()
-
-    async def close(self) -> None:
-        await self._database.close()
-
-
 ONE_STATEMENT = [
     "/api/heroes",
     "/api/heroes/1",
@@ -264,14 +229,10 @@ ONE_STATEMENT = [
 
 
 @pytest.fixture
-def recorded(url: str, serve: Any) -> tuple[Ask, list[str]]:
+def recorded(url: str, serve_recorded: Any) -> tuple[Ask, list[str]]:
     """The generated routes, and the statements that they have run."""
-    app = application(url)
-    backend = app.freeze()
-    database = Recording(backend.store.database)
-    routes = feature.routes(replace(backend, store=Store(database)))
-    served = Starlette(routes=routes, lifespan=app.router.lifespan_context)
-    return serve(served), database.statements
+    served: tuple[Ask, list[str]] = serve_recorded(application(url))
+    return served
 
 
 def test_each_request_runs_one_statement(recorded: tuple[Ask, list[str]]) -> None:
@@ -363,10 +324,15 @@ def test_database_that_was_never_there_is_503_in_every_media_type(accept: str, s
     assert "secret" not in answer.text
 
 
-def test_tables_that_are_missing_are_named_in_a_503(database_url: str, serve: Any) -> None:
+def test_tables_that_are_missing_are_named_in_the_log_only(
+    database_url: str, serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     if "sqlite" in database_url:
         Path(str(make_url(database_url).database)).touch()
 
     answer = serve(application(database_url))("/api/heroes")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "database_schema")
+    assert answer.json()["detail"] == "The tables of the database do not fit the models."
+    assert "retry-after" not in answer.headers
+    assert 'Table "hero" does not exist' in caplog.text

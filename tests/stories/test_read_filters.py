@@ -365,7 +365,7 @@ def test_all_conditions_are_joined_by_and(ask: Ask) -> None:
 REFUSED = {
     # lookups: the pointer names the parameter
     "/api/heroes?agee=1": ("?agee", "unknown_field"),
-    "/api/heroes?age__gtx=1": ("?age__gtx", "unknown_relation"),
+    "/api/heroes?age__gtx=1": ("?age__gtx", "unknown_lookup"),
     "/api/heroes?age=x": ("?age", "bad_value"),
     "/api/heroes?age=1.0": ("?age", "bad_value"),
     "/api/heroes?age=9223372036854775808": ("?age", "bad_value"),
@@ -431,3 +431,22 @@ SUGGESTED = {
 @pytest.mark.parametrize("query", SUGGESTED)
 def test_close_name_is_suggested(ask: Ask, query: str) -> None:
     assert f"Did you mean {SUGGESTED[query]}?" in ask(f"/api/heroes?{query}").json()["detail"]
+
+
+class Note(Base):
+    __tablename__ = "note"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    body: Mapped[Any] = mapped_column(JSON, nullable=True)
+
+
+def test_null_of_json_is_null(database_url: str, fill: Any, serve: Any) -> None:
+    """SQLAlchemy writes None into a JSON column as the text null, unless it is told otherwise."""
+    notes = [Note(id=1, body=None), Note(id=2, body="null"), Note(id=3, body=[]), Note(id=4)]
+    fill(database_url, Base.metadata, notes)
+    app = Tilth(database_url)
+    app.expose(Note, Policy(read=public))
+    served = serve(app)
+
+    assert [row["body"] for row in served("/api/notes").json()["items"]] == [None, "null", [], None]
+    assert ids(served("/api/notes?body__isnull=true")) == [1, 4]
+    assert ids(served("/api/notes?body__isnull=false")) == [2, 3]

@@ -255,7 +255,7 @@ REFUSED = {
     "sort=--name": ("?sort", "unknown_field"),
     "sort=notes": ("?sort", "not_sortable"),
     "sort=powers.name": ("?sort", "not_sortable"),
-    "sort=team": ("?sort", "unknown_field"),
+    "sort=team": ("?sort", "not_sortable"),
     "sort=team.nam": ("?sort", "unknown_field"),
     "sort=tem.name": ("?sort", "unknown_relation"),
     "sort=" + ",".join(["name"] * 9): ("?sort", "too_many"),
@@ -284,6 +284,19 @@ SUGGESTED = {
 @pytest.mark.parametrize("query", SUGGESTED)
 def test_close_name_is_suggested(ask: Ask, query: str) -> None:
     assert f"Did you mean {SUGGESTED[query]}?" in ask(f"/api/heroes?{query}").json()["detail"]
+
+
+REPEATED = {
+    "limit=1&limit=2": "Give limit once.",
+    "sort=id&sort=name": "Give sort once; separate names by commas.",
+    "filter=id%3D1&filter=id%3D2": "Give filter once; join conditions by and.",
+    "q=a&q=b": "Give q once; separate words by spaces.",
+}
+
+
+@pytest.mark.parametrize("query", REPEATED)
+def test_repeated_parameter_is_told_how_to_be_written_once(ask: Ask, query: str) -> None:
+    assert ask(f"/api/heroes?{query}").json()["detail"] == REPEATED[query]
 
 
 def test_default_limit_is_50_and_the_most_200(database_url: str, fill: Any, serve: Any) -> None:

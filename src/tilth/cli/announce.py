@@ -1,4 +1,4 @@
-"""A server that is about to answer → where everything is, for people and for programs."""
+"""A server that answers → where everything is, for people and for programs."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 from collections.abc import Iterable
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
@@ -18,7 +19,7 @@ from tilth.cli.opening import share_secret_key
 from tilth.cli.port import listen
 from tilth.cli.talk import say, shown_path
 from tilth.cli.target import default_source, target_from
-from tilth.cli.worker import Order, run_worker, serve_order
+from tilth.cli.worker import MISUSE, Order, run_worker, serve_order
 
 STOP_SECONDS = 5
 LOOK_MILLISECONDS = 500
@@ -65,6 +66,8 @@ def _supervise(order: Order, listening: socket.socket) -> None:
             say(f"{_names(path for _, path in changes)} changed: starting again.")
             _end(worker)
             worker, is_told = _started(order, listening, announced), False
+        elif worker.exitcode == MISUSE:
+            sys.exit(MISUSE)
         elif not worker.is_alive() and not is_told:
             say(f"The worker ended with exit code {worker.exitcode}. Waiting for a change.")
             is_told = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,7 +39,9 @@ def imported(target: Target) -> ModuleType:
     if sys.path[:1] != [str(target.folder)]:
         sys.path.insert(0, str(target.folder))
     try:
-        module = import_module(target.module)
+        # What the developer's code prints must not stand in the document that a program reads.
+        with redirect_stdout(sys.stderr):
+            module = import_module(target.module)
     except TilthError:
         raise
     except (Exception, SystemExit) as exc:  # code that is not ours may raise anything
@@ -162,4 +165,6 @@ def _remedy(exc: BaseException) -> str:
         return f"Install {exc.name} where tilth is installed, or correct the import."
     if isinstance(exc, SystemExit):
         return 'Put what runs as a program below: if __name__ == "__main__":'
+    if isinstance(exc, TypeError) and "Boolean value of this clause" in str(exc):
+        return "Combine rules by & | ~ instead of and, or, not: (a) & (b)."
     return "Correct it; --traceback shows where it comes from."

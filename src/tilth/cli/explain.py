@@ -22,11 +22,15 @@ from tilth.kernel.schema.resource import Resource
 from tilth.kernel.store.explain import Explanation, Part, explain_read
 
 STYLES = {"allowed": "bold green", "denied": "bold red", "absent": "bold yellow"}
+READS = {"value": "readable", "null": "null", "hidden": "hidden"}
 VERDICTS = {True: "true", False: "false", None: "unknown"}
 
 
-def explain(named: str | None, who: str, row: str, *, as_json: bool) -> None:
+def explain(named: str | None, who: str, action: str, row: str, *, as_json: bool) -> None:
     """row: RESOURCE/KEY, the key as in URLs. Every decision is a success."""
+    if action != "read":
+        hint = f"Write: tilth policy explain {who} read {row}"
+        raise CommandError(f"Only read can be explained today, not {action}.", hint, USAGE)
     actor = actor_from(who)
     resource_name, key_text = _parts_of(row)
     backend = application_for(named).freeze()
@@ -86,6 +90,11 @@ def _print(explanation: Explanation, who: str, row: str) -> None:
         page.print("\nrules", style="bold")
     for part in explanation.parts:
         page.print(_line(part), soft_wrap=True)
+    if explanation.fields and decision == "allowed":
+        page.print("\nfields", style="bold")
+        for mask in explanation.fields:
+            line = f"{READS[mask.reads]:9}{mask.field}: {mask.wording}"
+            page.print(line, soft_wrap=True)
     if explanation.sql:
         page.print("\nSQL", style="bold")
         page.print(explanation.sql, soft_wrap=True)

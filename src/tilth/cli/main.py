@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -17,6 +18,9 @@ APP_HELP = (
 AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", help=APP_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
+FileArgument = Annotated[
+    str | None, typer.Argument(metavar="FILE[:app]", help="The same as --app.")
+]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")]
 SchemaOption = Annotated[
     str | None, typer.Option(help="Of PostgreSQL, if not the first of the search path.")
@@ -33,21 +37,35 @@ def command_line() -> typer.Typer:
     """Boxes and colours only where somebody sees them."""
     cli = typer.Typer(
         name="tilth",
-        no_args_is_help=True,
+        invoke_without_command=True,
+        suggest_commands=False,
         rich_markup_mode="rich" if sys.stderr.isatty() else None,
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    for command in (dev, serve, show, check, openapi, models):
+    for command in (dev, serve, create_tables, show, check, openapi, models):
         cli.command()(command)
-    policies = typer.Typer(no_args_is_help=True, help="Ask what policies decide.")
+    policies = typer.Typer(invoke_without_command=True, suggest_commands=False)
+    policies.callback()(policy)
     policies.command()(explain)
     cli.add_typer(policies, name="policy")
     return cli
 
 
 def main() -> None:
-    command_line()(prog_name="tilth")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code. A mistake in the arguments is told as a failure of a command is."""
+    try:
+        code = command_line()(list(arguments), prog_name="tilth", standalone_mode=False)
+    except typer.TyperException as error:
+        from tilth.cli.talk import end_with
+        from tilth.cli.usage import usage_error
+
+        return end_with(usage_error(error), as_json="--json" in arguments)
+    return int(code or 0)
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -59,12 +77,26 @@ def _print_version(is_wanted: bool) -> None:
 
 
 def tilth(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and end."),
     ] = False,
 ) -> None:
     """Your models in, a whole backend out."""
+    _help_alone(context)
+
+
+def policy(context: typer.Context) -> None:
+    """Ask what policies decide."""
+    _help_alone(context)
+
+
+def _help_alone(context: typer.Context) -> None:
+    """Of a command that only has others below it."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
 
 
 def dev(
@@ -144,7 +176,10 @@ def show(
 
 
 def check(
-    app: AppOption = None, as_json: JsonOption = False, traceback: TracebackOption = False
+    file: FileArgument = None,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
 ) -> None:
     """Tell every mistake in an application.
 
@@ -155,12 +190,29 @@ def check(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        check(app, as_json=as_json)
+        check(app or file, as_json=as_json)
+
+
+def create_tables(
+    file: FileArgument = None,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Create the tables that are missing.
+
+    Those of the models and Tilth's own. Nothing that is there is changed.
+    """
+    from tilth.cli.create_tables import create
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        create(app or file, as_json=as_json)
 
 
 def explain(
     actor: Annotated[str, typer.Argument(help="anonymous, an id, or id=7,roles=admin+editor.")],
-    action: Annotated[Literal["read"], typer.Argument(help="What they want to do.")],
+    action: Annotated[str, typer.Argument(metavar="read", help="What they want to do.")],
     row: Annotated[str, typer.Argument(metavar="RESOURCE/KEY", help="As in URLs: heroes/7")],
     app: AppOption = None,
     as_json: JsonOption = False,
@@ -174,10 +226,11 @@ def explain(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        explain(app, actor, row, as_json=as_json)
+        explain(app, actor, action, row, as_json=as_json)
 
 
 def openapi(
+    file: FileArgument = None,
     app: AppOption = None,
     actor: ActorOption = "anonymous",
     output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
@@ -192,7 +245,7 @@ def openapi(
     from tilth.cli.talk import telling_failures
 
     with telling_failures(as_json, traceback):
-        openapi(app, actor, output, as_json=as_json)
+        openapi(app or file, actor, output, as_json=as_json)
 
 
 def models(
@@ -203,7 +256,7 @@ def models(
 ) -> None:
     """Print models for an existing database.
 
-    A Python file with a SQLAlchemy class for each table.
+    A Python file with a SQLAlchemy class for each table. It takes a few seconds.
     """
     from tilth.cli.model_file import print_models
     from tilth.cli.talk import telling_failures

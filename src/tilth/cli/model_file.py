@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
-from tilth.cli.talk import print_document
+from tilth.cli.talk import print_document, say
+from tilth.cli.target import DATABASE_FILES, is_database_url
 from tilth.errors import CommandError
+
+FORMS = "Write sqlite:///path/to/file.db or postgresql://user:password@host:5432/database."
 
 
 def print_models(url: str, schema: str | None, *, as_json: bool) -> None:
+    if not is_database_url(url):
+        hint = f"Write sqlite:///{url}" if Path(url).suffix in DATABASE_FILES else FORMS
+        raise CommandError(f"{url} is not a database URL.", hint)
+    say("Reading the database and writing its models: this takes a few seconds.")
     try:
         from tilth.cli.models import write_models
     except ModuleNotFoundError as exc:

@@ -6,21 +6,34 @@ map the one and needs no class for the other; and a name that Python cannot writ
 already uses, is changed or gets an underscore.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from sqlacodegen.generators import DeclarativeGenerator
 from sqlacodegen.models import Model, ModelClass, RelationshipAttribute, RelationshipType
-from sqlalchemy import Column, Computed, Engine, MetaData, Table, Text, inspect
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import (
+    Column,
+    Computed,
+    Engine,
+    Index,
+    Inspector,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    inspect,
+)
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from sqlalchemy.types import NullType
 
 from tilth.errors import CommandError
 from tilth.kernel.schema.adoption.moments import SpelledMoment
 from tilth.kernel.schema.adoption.naming import named_ways
 from tilth.kernel.schema.adoption.wording import class_name
-from tilth.kernel.store.reflect import Reflected, reflect_database
-from tilth.kernel.store.sync import explain_connection_error, sync_engine
+from tilth.kernel.schema.types import MixedText
+from tilth.kernel.store.reflect import no_tables, reflect_database
+from tilth.kernel.store.sync import existing_engine, explain_connection_error
 
 Place = tuple[Table, str, frozenset[Column[Any]]]
 """Whose relation, in which direction, over which columns of the table with the foreign key."""
@@ -40,25 +53,32 @@ def write_models(url: str, schema: str | None = None) -> str:
     schema: of PostgreSQL, None for the first of the search path.
     Raises CommandError when the database cannot be read, SetupError when the URL is not one.
     """
-    engine = sync_engine(url, read_only=True)
+    engine = existing_engine(url)
     try:
         reflected = reflect_database(engine, schema)
+        if not reflected.metadata.tables:
+            raise no_tables(schema)
+        notes = list(reflected.notes)
         for table in reflected.metadata.tables.values():
             _make_writable(table, engine)
+            notes += _add_indexes(table, inspect(engine))
         source = _Writer(reflected.metadata, engine, ["nojoined"]).generate()
     except SQLAlchemyError as exc:
         raise explain_connection_error(exc, url) from exc
     finally:
         engine.dispose()
-    return f"{_heading(reflected)}{_checked(source)}\n"
+    return f"{_heading(notes)}{_checked(source)}\n"
 
 
 def _make_writable(table: Table, engine: Engine) -> None:
     """What only Tilth knows how to read becomes what a model file can say."""
     for column in table.columns:
         column.info.pop("tilth_kind", None)
-        if isinstance(column.type, SpelledMoment | NullType):
+        if isinstance(column.type, SpelledMoment | MixedText | NullType):
             column.type = Text()
+        if engine.dialect.name == "sqlite" and column.autoincrement is True:
+            # SQLite numbers rows by itself only where the type is spelled INTEGER.
+            column.type = Integer()
     generated = [column for column in table.columns if _lacks_expression(column)]
     if generated:
         found = {each["name"]: each for each in inspect(engine).get_columns(table.name)}
@@ -67,13 +87,36 @@ def _make_writable(table: Table, engine: Engine) -> None:
             Computed(expression)._set_parent(column)
 
 
+def _add_indexes(table: Table, inspector: Inspector) -> list[str]:
+    """Those over plain columns; unique ones are constraints already. Answers what is left out."""
+    with catch_warnings(record=True) as skipped:
+        simplefilter("always", SAWarning)
+        found = inspector.get_indexes(table.name, schema=table.schema)
+    notes = [f"{table.name}: {warning.message}" for warning in skipped]
+    for each in found:
+        if each["unique"]:
+            continue
+        # An expression has no name.
+        columns = [table.columns.get(name) for name in each["column_names"] if name is not None]
+        known = [column for column in columns if column is not None]
+        options = each.get("dialect_options", {}).values()
+        is_more = any(option is not None and option != [] for option in options)
+        if is_more or len(known) < len(each["column_names"]):
+            notes.append(
+                f"{table.name}: the index {each['name']!r} is left out: more than columns."
+            )
+        else:
+            Index(each["name"], *known)
+    return notes
+
+
 def _lacks_expression(column: Column[Any]) -> bool:
     return column.computed is not None and not str(column.computed.sqltext)
 
 
-def _heading(reflected: Reflected) -> str:
-    notes = "".join(f"# {' '.join(note.split())}\n" for note in reflected.notes)
-    return f'"""Models of an existing database."""\n\n{notes}'
+def _heading(notes: Iterable[str]) -> str:
+    lines = "".join(f"# {' '.join(note.split())}\n" for note in notes)
+    return f'"""Models of an existing database."""\n\n{lines}'
 
 
 def _checked(source: str) -> str:

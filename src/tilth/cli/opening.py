@@ -6,18 +6,21 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import environ
+from pathlib import Path
 
 from sqlalchemy import Engine, FromClause, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from tilth.app import Application
-from tilth.cli.talk import findings_text, stderr
-from tilth.errors import CommandError
+from tilth.cli.talk import findings_text, shown_path, stderr
+from tilth.errors import CommandError, Finding
 from tilth.feature import Backend
+from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.outbox import OWN
 from tilth.kernel.store.sync import (
     create_missing_tables,
     explain_connection_error,
+    missing_columns,
     missing_tables,
     sync_engine,
 )
@@ -36,10 +39,30 @@ def checked(app: Application) -> Backend:
 
 
 def create_tables(backend: Backend) -> list[str]:
-    """Makes the tables that are not there yet and changes nothing else; answers their names."""
-    metadatas = dict.fromkeys(table.metadata for table in _tables(backend))
+    """Makes the tables that are not there yet and changes nothing else; answers their names.
+
+    Columns that tables lack are told: every request that reads them will fail.
+    """
+    tables = _tables(backend)
     with _connecting(backend, read_only=False) as engine:
-        return create_missing_tables(engine, metadatas)
+        made = create_missing_tables(engine, dict.fromkeys(table.metadata for table in tables))
+        lacking = missing_columns(engine, tables)
+    if lacking:
+        stderr().print(findings_text([_drifted(backend.store.database, lacking)]))
+    return made
+
+
+def _drifted(database: Database, lacking: list[str]) -> Finding:
+    file = database.url.database if database.dialect.name == "sqlite" else None
+    anew = f"Delete {shown_path(Path(file))} if its rows are not needed, or add" if file else "Add"
+    table, _, column = lacking[0].rpartition(".")
+    return Finding(
+        "database.missing_column",
+        database.label,
+        f"has no column {sentence_list(lacking)}, which the models name.",
+        f"{anew} what is missing: ALTER TABLE {table} ADD COLUMN {column} …",
+        "warning",
+    )
 
 
 def require_tables(backend: Backend, target: str) -> None:
@@ -50,7 +73,7 @@ def require_tables(backend: Backend, target: str) -> None:
         label = backend.store.database.label
         raise CommandError(
             f"{label} has no table {sentence_list(missing)}.",
-            f"Serving never changes a database. Create what is missing: tilth dev {target}",
+            f"Serving never changes a database. Create what is missing: tilth create-tables {target}",
         )
 
 
@@ -75,11 +98,12 @@ def _connecting(backend: Backend, *, read_only: bool) -> Iterator[Engine]:
 
 def _tables(backend: Backend) -> list[Table]:
     """Those that rows come from, those that link them, and Tilth's own where anything is written."""
-    sources: list[FromClause] = list(OWN.sorted_tables) if backend.units is not None else []
+    sources: list[FromClause] = []
     for resource in backend.schema.values():
         sources += resource.tables
         links = (relation.join.secondary for relation in resource.relations.values())
         sources += [link.element for link in links if link is not None]
+    sources += OWN.sorted_tables if backend.units is not None else ()
     return list(_without_repeats(sources))
 
 

@@ -41,7 +41,6 @@ def serve(
     listening = listen(host, port)
     mode = "an adopted database, only read" if served.is_adopted else app.settings.environment
     news = News(mode, token=served.token, notes=_notes(backend.notes))
-    announce(backend, listening, news, as_json=as_json)
     serve_http(
         app if workers == 1 else partial(application_of, served),
         host=host,
@@ -51,6 +50,7 @@ def serve(
         listening=listening,
         factory=workers > 1,
         log_level=LOG_LEVEL,
+        when_ready=partial(announce, backend, listening, news, as_json=as_json),
     )
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from tilth.cli.describe import list_statement, resource_document, resource_named
 from tilth.cli.discover import application_for
 from tilth.cli.talk import counted, print_document, say, stdout
+from tilth.errors import CommandError
 from tilth.kernel.policy.policy import Action
 
 Document = dict[str, Any]
@@ -31,6 +32,9 @@ def show_all(named: str | None, *, as_json: bool) -> None:
 
 
 def show_one(named: str | None, resource_name: str, *, as_json: bool) -> None:
+    if named is None and resource_name.partition(":")[0].endswith(".py"):
+        hint = f"Write: tilth show --app {resource_name}"
+        raise CommandError(f"{resource_name} is a file, not a resource.", hint)
     backend = application_for(named).freeze()
     resource = resource_named(backend.schema, resource_name)
     document = resource_document(backend, resource)

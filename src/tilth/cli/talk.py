@@ -52,10 +52,15 @@ def telling_failures(as_json: bool, with_traceback: bool = False) -> Iterator[No
     try:
         yield
     except TilthError as error:
-        if as_json:
-            print_document(document_of(error))
-        tell(error, with_traceback)
-        raise typer.Exit(getattr(error, "exit_code", 1)) from None
+        raise typer.Exit(end_with(error, as_json, with_traceback)) from None
+
+
+def end_with(error: TilthError, as_json: bool, with_traceback: bool = False) -> int:
+    """Tells it to people, and to programs if asked to; answers the exit code."""
+    if as_json:
+        print_document(document_of(error))
+    tell(error, with_traceback)
+    return error.exit_code if isinstance(error, CommandError) else 1
 
 
 def tell(error: TilthError, with_traceback: bool = False) -> None:

@@ -65,10 +65,11 @@ def default_source() -> str:
         return str(files[0])
     if files:
         found = f"Several files make an application: {sentence_list(map(str, files))}."
-        raise CommandError(found, f"Say which, as in: --app {files[0]}")
+        raise CommandError(found, f"Say which: tilth dev {files[0]}, --app {files[0]} elsewhere.")
     raise CommandError(
         "There is no application here: none is named, and there is no app.py or main.py.",
-        'Name it: --app FILE[:app], or app = "FILE:app" under [tool.tilth] in pyproject.toml.',
+        "Name it: tilth dev FILE[:app], --app FILE[:app] with other commands, "
+        'or app = "FILE:app" under [tool.tilth] in pyproject.toml.',
     )
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event as SharedEvent
@@ -27,6 +30,9 @@ from tilth.runtime.web.server import serve
 from tilth.settings import Settings
 
 LOG_LEVEL = "warning"
+
+MISUSE = 2
+"""Exit code for options that do not fit the file: there is no change to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,10 @@ def run_worker(order: Order, listening: socket.socket, announced: SharedEvent) -
         serve_order(order, listening, announced)
     except TilthError as error:
         tell(error, order.with_traceback)
-        say("Waiting for a change.")
-        _serve(_refusing(error, order.host), listening, Settings())
+        if isinstance(error, CommandError) and error.exit_code == MISUSE:
+            sys.exit(MISUSE)
+        refusing = _refusing(error, order.host)
+        _serve(refusing, listening, Settings(), partial(say, "Waiting for a change."))
 
 
 def serve_order(
@@ -62,14 +70,20 @@ def serve_order(
     app, notes = _application(order)
     backend = checked(app)
     news = News(app.settings.environment, create_tables(backend), notes=notes)
-    if announced is not None and announced.is_set():
-        made = f" Tables created: {', '.join(news.made)}." if news.made else ""
-        say(f"Ready again.{made}")
-    else:
-        announce(backend, listening, news, as_json=order.as_json)
+    when_ready = partial(announce, backend, listening, news, as_json=order.as_json)
     if announced is not None:
+        when_ready = partial(_announce_once, when_ready, news.made, announced)
+    _serve(app, listening, app.settings, when_ready)
+
+
+def _announce_once(
+    announce: Callable[[], None], made: Sequence[str], announced: SharedEvent
+) -> None:
+    if announced.is_set():
+        say("Ready again." + (f" Tables created: {', '.join(made)}." if made else ""))
+    else:
+        announce()
         announced.set()
-    _serve(app, listening, app.settings)
 
 
 def _application(order: Order) -> tuple[Application, list[str]]:
@@ -87,6 +101,7 @@ def _application(order: Order) -> tuple[Application, list[str]]:
         raise CommandError(
             f"{what} anyone can read everything, so it is served on this machine only.",
             "Leave --host out, or add app = Tilth(...) and say in policies who may read.",
+            exit_code=MISUSE,
         )
     return application_of_models(module), [
         f"{what} anyone on this machine can read everything.",
@@ -94,7 +109,12 @@ def _application(order: Order) -> tuple[Application, list[str]]:
     ]
 
 
-def _serve(app: ASGIApp, listening: socket.socket, settings: Settings) -> None:
+def _serve(
+    app: ASGIApp,
+    listening: socket.socket,
+    settings: Settings,
+    when_ready: Callable[[], None],
+) -> None:
     host, port = listening.getsockname()[:2]
     serve(
         app,
@@ -103,6 +123,7 @@ def _serve(app: ASGIApp, listening: socket.socket, settings: Settings) -> None:
         settings=settings,
         listening=listening,
         log_level=LOG_LEVEL,
+        when_ready=when_ready,
     )
 
 

@@ -328,12 +328,14 @@ def test_refusals_carry_a_problem_and_head_has_no_body(document: Document) -> No
     assert "content" not in bare
 
 
-def test_collections_come_in_three_media_types(document: Document) -> None:
+def test_media_types_of_collections_and_rows(document: Document) -> None:
     page = resolved(document, document["paths"]["/api/heroes"]["get"]["responses"]["200"])
     row = resolved(document, document["paths"]["/api/heroes/{key}"]["get"]["responses"]["200"])
 
-    assert list(page["content"]) == ["application/json", "text/csv", "application/x-ndjson"]
-    assert list(row["content"]) == ["application/json"]
+    linked = ["application/hal+json", "application/prs.hal-forms+json"]
+    streamed = ["text/csv", "application/x-ndjson"]
+    assert list(page["content"]) == ["application/json", *streamed, *linked]
+    assert list(row["content"]) == ["application/json", *linked]
     assert {"ETag", "Link", "Vary", "Cache-Control"} <= set(page["headers"])
 
 

@@ -323,3 +323,55 @@ def test_rule_of_a_related_resource_travels_with_the_plan() -> None:
         shape.where.access if isinstance(shape.where, Related) else None,
     ]
     assert {access.rows if access else None for access in accesses} == {"some"}
+
+
+def asks(parameter: str) -> Intent:
+    return Intent("heroes", lookups=((parameter, "1"),))
+
+
+SAID: list[tuple[Intent, str]] = [
+    (asks("age__gt_"), "Field 'age' has no lookup 'gt_'. Did you mean 'gt'? Lookups: exact, ne, "),
+    (asks("name__like"), "Field 'name' has no lookup 'like'. Lookups: exact, "),
+    (asks("team__name__gt_"), "Field 'name' has no lookup 'gt_'. Did you mean 'gt'?"),
+    (asks("photo__size"), "Field 'photo' has no lookup 'size'."),
+    (Intent("heroes", filter="age.gt = 1"), "'age' is a field, not a relation"),
+    (Intent("heroes", fields=("team.name",)), "'team.name' is answered when it is expanded: add "
+     "expand=team."),
+    (Intent("heroes", fields=("team",)), "'team' is answered when it is expanded: add expand=team."),
+    (
+        Intent("heroes", fields=("team.heroes.name",), expand=("team",)),
+        "'team.heroes.name' is answered when it is expanded: add expand=team.heroes.",
+    ),
+    (Intent("teams", sort=("heroes",)), "'heroes' is a relation, which cannot be sorted by"),
+    (Intent("heros"), "There is no resource 'heros' here. Did you mean 'heroes'?"),
+    (Intent("teams", ("1",), "Heros"), "teams has no collection 'Heros'. Did you mean 'heroes'?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("intent", "said"), SAID, ids=[said for _, said in SAID])
+def test_a_mistake_is_told_with_what_was_meant(intent: Intent, said: str) -> None:
+    with pytest.raises((BadRequest, NotFound)) as refused:
+        planned(intent)
+
+    assert said in refused.value.detail
+
+
+UNSEEN = [
+    asks("wage__gt_"),
+    Intent("vault"),
+    Intent("heroes", ("1",), "vault"),
+    Intent("heroes", fields=("vaults.row",)),
+    Intent("heroes", sort=("vaults",)),
+]
+
+
+@pytest.mark.parametrize("intent", UNSEEN)
+def test_a_mistake_is_told_without_what_is_hidden(intent: Intent) -> None:
+    told = POLICIES | {"heroes": Policy(read=public, fields={"wage": role("boss")})}
+    rulebook = Rulebook({name: chapter_from(SCHEMA[name], told[name]) for name in SCHEMA})
+
+    with pytest.raises((BadRequest, NotFound)) as refused:
+        plan_read(intent, Sight(SCHEMA, rulebook, ANONYMOUS), SIGNER)
+
+    assert refused.value.detail.startswith(("Unknown", "There is no", "heroes has no"))
+    assert "Did you mean" not in refused.value.detail

@@ -194,3 +194,10 @@ def test_kinds_without_an_order_cannot_be_sorted(type_: TypeEngine[Any], lookups
 
     assert kind is not None
     assert (kind.sortable, kind.lookups) == (False, lookups)
+
+
+@pytest.mark.parametrize("dialect_name", ["sqlite", "postgresql"])
+def test_text_without_a_length_is_edited_in_lines(dialect_name: str) -> None:
+    kinds = [kind_of(type_, dialect_name) for type_ in (Text(), String(20))]
+
+    assert [kind and kind.widget for kind in kinds] == ["textarea", "text"]

@@ -132,6 +132,7 @@ MISTAKES: list[tuple[list[Exposure], list[tuple[str, str]]]] = [
     ([Exposure(dict)], [("schema.not_mapped", "dict")]),
     ([Exposure(Hero), Exposure(Hero, name="again")], [("schema.exposed_twice", "Hero")]),
     ([Exposure(Hero), Exposure(Heroes)], [("schema.duplicate_name", "Heroes")]),
+    ([Exposure(Hero, "batch")], [("schema.reserved_name", "Hero")]),
     ([Exposure(Hero, name="My Heroes")], [("schema.bad_name", "Hero")]),
     ([Exposure(Hero, name="a/b")], [("schema.bad_name", "Hero")]),
     (
@@ -313,3 +314,9 @@ def test_broken_relationships_of_another_application_do_not_matter() -> None:
     schema_from(make(), "sqlite")
 
     assert found(Exposure(Hero)) == []
+
+
+def test_finding_of_search_points_to_the_call_that_names_the_field() -> None:
+    _, findings = schema_from([Exposure(Hero, search=("nmae",), where="app.py:7")], "sqlite")
+
+    assert [finding.where for finding in findings] == ["app.py:7"]

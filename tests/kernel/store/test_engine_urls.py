@@ -58,6 +58,12 @@ def test_other_url_is_refused_with_the_accepted_forms(url: str, reason: str) -> 
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize("path", ["heroes.db", "folder/heroes.db"])
+def test_url_with_one_slash_too_few_is_told_the_right_one(path: str) -> None:
+    with pytest.raises(SetupError, match=f"A slash is missing.*Write sqlite:///{path}"):
+        open_database(f"sqlite://{path}", StoreSettings())
+
+
 @pytest.mark.parametrize(
     ("driver", "call"),
     [

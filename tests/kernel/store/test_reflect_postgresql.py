@@ -46,6 +46,16 @@ def test_views_and_partitioned_tables_are_read_and_partitions_are_not(reflect: R
     assert views == {"kept", "seen"}
 
 
+def test_materialized_view_that_was_never_filled_is_left_out(reflect: Reflect) -> None:
+    reflected = reflect("CREATE MATERIALIZED VIEW kept AS SELECT 1 AS a WITH NO DATA")
+
+    assert list(reflected.metadata.tables) == []
+    assert reflected.notes == (
+        "materialized view 'kept' is left out: "
+        "it has not been filled, which REFRESH MATERIALIZED VIEW does.",
+    )
+
+
 def test_domains_are_read_as_what_they_are_made_of(reflect: Reflect) -> None:
     reflected = reflect(
         "CREATE DOMAIN positive AS integer CHECK (VALUE > 0)",

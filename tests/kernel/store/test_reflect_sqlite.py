@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Table, Text
 
 from tilth.kernel.store.reflect import Reflected, reflect_database
 from tilth.kernel.store.sync import sync_engine
@@ -169,3 +169,35 @@ def test_text_that_is_not_utf8_is_text(reflect: Reflect) -> None:
     )
 
     assert repr(reflected.metadata.tables["t"].columns["body"].type) == "Text()"
+
+
+@pytest.mark.parametrize("name", ["true", "False", "null", "current_date", "default"])
+def test_columns_named_like_values_are_read(reflect: Reflect, name: str) -> None:
+    reflected = reflect(
+        f'CREATE TABLE t (id INTEGER PRIMARY KEY, "{name}" INTEGER)',
+        f'CREATE TABLE k ("{name}" TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID',
+        "INSERT INTO t VALUES (1, 'text')",
+    )
+
+    assert set(reflected.metadata.tables) == {"k", "t"}
+    assert isinstance(reflected.metadata.tables["t"].columns[name].type, Text)
+
+
+def test_key_that_only_looks_like_the_rowid_may_hold_text(reflect: Reflect) -> None:
+    reflected = reflect(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY DESC, v TEXT)",
+        "INSERT INTO t VALUES ('x', 1)",
+    )
+
+    table = reflected.metadata.tables["t"]
+    assert isinstance(table.columns["id"].type, Text)
+    assert table.autoincrement_column is None
+
+
+def test_key_that_only_looks_like_the_rowid_may_hold_null(reflect: Reflect) -> None:
+    reflected = reflect(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY DESC)",
+        "INSERT INTO t VALUES (NULL), (NULL)",
+    )
+
+    assert reflected.metadata.tables["t"].info["tilth_no_key"] is True

@@ -6,7 +6,9 @@ from starlette.routing import Route
 
 ALLOWED = "https://a.example"
 OTHER = "https://evil.example"
-EXPOSED = "ETag, Link, Location, Preference-Applied, Server-Timing, X-Request-ID"
+EXPOSED = (
+    "ETag, Idempotency-Replayed, Link, Location, Preference-Applied, Server-Timing, X-Request-ID"
+)
 
 
 async def hello(request):

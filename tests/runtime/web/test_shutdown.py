@@ -57,7 +57,7 @@ def test_a_request_in_flight_is_finished_beside_a_stream_that_ends(server, read_
         stream.recv(1)
         request.sendall(SLOW)
         # The server has taken the request once it answers another one sent after it.
-        server.ask(b"GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n")
+        server.ask(b"GET /livez HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
         server.stop()
         read_to_end(stream)
         answer = read_to_end(request)
@@ -69,7 +69,7 @@ def test_a_request_in_flight_is_finished_beside_a_stream_that_ends(server, read_
 def test_a_stream_that_begins_while_the_server_stops_is_ended_too(server, read_to_end):
     with server.connection() as connection:
         connection.sendall(LATE_EVENTS)
-        server.ask(b"GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n")
+        server.ask(b"GET /livez HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
         server.stop()
         stopped = monotonic()
         received = read_to_end(connection)
@@ -79,7 +79,9 @@ def test_a_stream_that_begins_while_the_server_stops_is_ended_too(server, read_t
 
 
 def test_an_unexpected_error_is_logged_once_and_names_its_request(server):
-    server.ask(b"GET /boom HTTP/1.1\r\nX-Request-ID: find-me\r\nConnection: close\r\n\r\n")
+    server.ask(
+        b"GET /boom HTTP/1.1\r\nHost: test\r\nX-Request-ID: find-me\r\nConnection: close\r\n\r\n"
+    )
     server.stop()
 
     log = server.rest_of_log()

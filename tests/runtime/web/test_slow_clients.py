@@ -1,5 +1,6 @@
 """A client that owes the server bytes is cut off in time; one that waits for us never is."""
 
+import re
 from itertools import repeat
 from socket import SHUT_WR
 
@@ -62,7 +63,7 @@ def test_a_slow_client_is_answered_408_and_cut_off(server, drip, name):
 
 def test_a_request_that_we_are_slow_to_answer_is_not_cut_off(server):
     answer = server.ask(
-        b"POST /slow?seconds=2 HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"
+        b"POST /slow?seconds=2 HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"
     )
 
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -77,7 +78,7 @@ def test_half_a_request_behind_a_slow_answer_does_not_cut_that_off(server, drip)
 
 
 def test_a_client_waiting_for_100_continue_is_not_cut_off(server):
-    head = b"POST /slow?seconds=2 HTTP/1.1\r\nConnection: close\r\nExpect: 100-continue\r\n"
+    head = b"POST /slow?seconds=2 HTTP/1.1\r\nHost: test\r\nConnection: close\r\nExpect: 100-continue\r\n"
 
     answer = server.ask(head + b"Content-Length: 5\r\n\r\n")
 
@@ -93,7 +94,7 @@ def test_an_idle_connection_is_closed_without_a_word(server, drip):
 
 
 def test_what_follows_an_early_answer_is_thrown_away_for_a_while(server, drip):
-    head = b"POST /ignore HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 500000\r\n\r\n"
+    head = b"POST /ignore HTTP/1.1\r\nHost: test\r\nContent-Type: text/plain\r\nContent-Length: 500000\r\n\r\n"
 
     with server.connection() as connection:
         connection.sendall(head)
@@ -109,7 +110,7 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off(server):
         # One byte read proves that the answer began; then nothing is taken until it is cut.
         connection.recv(1)
         taken = 0
-        server.ask(b"GET /slow?seconds=2 HTTP/1.1\r\nConnection: close\r\n\r\n")
+        server.ask(b"GET /slow?seconds=2 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
         try:
             while piece := connection.recv(1 << 20):
                 taken += len(piece)
@@ -130,11 +131,11 @@ def test_headers_without_end_are_refused(new_server, drip):
 
 
 def test_trailers_do_not_become_headers(server):
-    head = b"POST /headers HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /headers HTTP/1.1\r\nHost: test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 
     answer = server.ask(head + b"0\r\nAuthorization: Bearer x\r\n\r\n")
 
-    assert answer.endswith(b'["connection","transfer-encoding"]')
+    assert answer.endswith(b'["connection","host","transfer-encoding"]')
 
 
 def test_bytes_that_are_not_http_get_a_problem(server):
@@ -142,6 +143,36 @@ def test_bytes_that_are_not_http_get_a_problem(server):
 
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert b"application/problem+json" in answer
+    assert re.search(rb'"request_id":"[0-9a-f-]{36}"', answer)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "answer"),
+    [
+        (b"BREW /livez HTTP/1.1", b"501 Not Implemented"),
+        (b"get /livez HTTP/1.1", b"501 Not Implemented"),
+        (b"GET\t/livez HTTP/1.1", b"400 Bad Request"),
+        (b"BREW /livez", b"400 Bad Request"),
+        (b"GET /livez HTTP/1.1\r\nA b: c", b"400 Bad Request"),
+    ],
+)
+def test_a_method_nobody_knows_is_told_from_garbage(server, request_line, answer):
+    received = server.ask(request_line + b"\r\nHost: test\r\n\r\n")
+
+    assert received.startswith(b"HTTP/1.1 " + answer + b"\r\n")
+    assert b"application/problem+json" in received
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
+def test_a_request_without_one_host_is_refused(server, hosts):
+    received = server.ask(b"GET /livez HTTP/1.1\r\n" + hosts + b"\r\n")
+
+    assert received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"in the header Host" in received
+
+
+def test_a_request_of_http_1_0_needs_no_host(server):
+    assert server.ask(b"GET /livez HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_client_that_goes_away_leaves_no_trace_in_the_log(new_server, read_to_end):

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -43,14 +43,13 @@ class Asset:
 def docs_routes(title: str, document: str = "/openapi.json") -> Sequence[BaseRoute]:
     """document: path of the OpenAPI document, without root path."""
     assets = {name: _asset(path, media_type) for name, (path, media_type) in _FILES.items()}
-    template = Environment(
-        loader=PackageLoader("tilth.features.api"), autoescape=True
-    ).get_template("docs.html")
+    rendered = cache(_renderer)
 
-    async def page(request: Request) -> Response:
+    # Not a coroutine, so a thread runs it: the first call imports and reads files.
+    def page(request: Request) -> Response:
         root: str = request.scope.get("root_path", "")
         address = _addresses(root, assets)
-        body = template.render(title=title, document=root + document, address=address)
+        body = rendered()(title=title, document=root + document, address=address)
         headers = {"content-security-policy": POLICY, "cache-control": "no-cache"}
         return HTMLResponse(body, headers=headers)
 
@@ -58,6 +57,14 @@ def docs_routes(title: str, document: str = "/openapi.json") -> Sequence[BaseRou
         return _answer(request, assets)
 
     return [Route(PATH, page), Route(f"{PATH}/static/{{name}}", asset)]
+
+
+def _renderer() -> Callable[..., str]:
+    # Few processes ever show the page; all would wait for its template language when they start.
+    from jinja2 import Environment, PackageLoader
+
+    pages = Environment(loader=PackageLoader("tilth.features.api"), autoescape=True)
+    return pages.get_template("docs.html").render
 
 
 def _asset(path: str, media_type: str) -> Asset:

@@ -12,16 +12,21 @@ from starlette.types import Receive, Scope, Send
 
 from tilth.errors import NotFound
 from tilth.feature import Backend
-from tilth.features.api.service.addresses import Address, address_of, segments_of
+from tilth.features.api.service.addresses import Address, address_of, check_is_here, segments_of
 from tilth.features.api.service.allowed import allowed_methods, declared_methods
-from tilth.features.api.service.answers import VARY, row_answer, rows_answer
+from tilth.features.api.service.answers import row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
-from tilth.features.api.service.conditional import CACHING, conditional
+from tilth.features.api.service.bodies import accept_headers
+from tilth.features.api.service.conditional import CACHING, VARY, conditional
 from tilth.features.api.service.etags import body_tag, strong
+from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.intents import intent_from
+from tilth.features.api.service.jobs import Write
 from tilth.features.api.service.links import collection_path, sent_path
-from tilth.features.api.service.writes import Write, accept_headers, write_answer
-from tilth.kernel.plan.sight import Sight, entered
+from tilth.features.api.service.media import JSON
+from tilth.features.api.service.negotiate import negotiate
+from tilth.features.api.service.writes import write_answer
+from tilth.kernel.plan.sight import Sight
 from tilth.runtime.web.actor import actor_of
 
 PREFIX = "/api"
@@ -33,8 +38,8 @@ class ApiRoute(BaseRoute):
     One look-up by name instead of a route per resource: cost does not grow with their number.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
+    def __init__(self, backend: Backend, once: Once) -> None:
+        self.backend, self.once = backend, once
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path = _path_below_root(scope)
@@ -45,7 +50,7 @@ class ApiRoute(BaseRoute):
         raise NoMatchFound(name, dict(path_params))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await answer(Request(scope, receive), self.backend)
+        response = await answer(Request(scope, receive), self.backend, self.once)
         if scope["method"] == "HEAD":
             response = _without_body(response)
         await response(scope, receive, send)
@@ -58,51 +63,42 @@ def _without_body(response: Response) -> Response:
     return bare
 
 
-async def answer(request: Request, backend: Backend) -> Response:
+async def answer(request: Request, backend: Backend, once: Once) -> Response:
     """Raises ProblemError for whatever cannot be answered."""
     segments = segments_of(request.scope, PREFIX)
     if segments and segments[-1] == "":
         return _redirected(request)
-    sight = Sight(backend.schema, backend.rulebook, await actor_of(request, backend.readers))
+    actor = await actor_of(request, backend.readers)
+    sight = Sight(backend.schema, backend.rulebook, actor, backend.hooks)
     base = request.scope.get("root_path", "") + PREFIX
     address = address_of(segments, sight)
+    if address.place == "batch" and backend.units is None:
+        raise NotFound("There is no resource 'batch' here.")
     if request.method in ("GET", "HEAD"):
         return await _read(request, backend, sight, address, base)
     if request.method == "OPTIONS":
-        _is_here(sight, address)
+        check_is_here(sight, address)
         return _options(sight, address, backend)
     if request.method not in _declared(sight, address, backend):
-        _is_here(sight, address)
+        check_is_here(sight, address)
         raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
     assert backend.units is not None  # or no method for writing would have been declared
-    return await write_answer(Write(request, backend, backend.units, sight, base), address)
+    return await write_answer(Write(request, backend, backend.units, once, sight, base), address)
 
 
 async def _read(
     request: Request, backend: Backend, sight: Sight, address: Address, base: str
 ) -> Response:
     if address.place == "index":
+        negotiate(request.headers.get("accept"), (JSON,))
         return _index(request, sight, base)
-    _is_here(sight, address)
-    if address.place == "link":
+    check_is_here(sight, address)
+    if address.place in ("link", "batch"):
         raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
     query = request.scope["query_string"]
     intent = intent_from(address.resource, address.key, address.relation, query)
     ask = Ask(request, backend, sight, intent, base)
     return await row_answer(ask) if address.place == "row" else await rows_answer(ask)
-
-
-def _is_here(sight: Sight, address: Address) -> None:
-    """Raises NotFound, Unauthenticated or Forbidden: what may not be read has no methods either."""
-    if address.place == "index":
-        return
-    access = entered(sight, address.resource)
-    if address.relation is None:
-        return
-    relation = dict(sight.relations(access)).get(address.relation)
-    is_link = address.place == "link"
-    if relation is None or not relation.many or (is_link and relation.links is None):
-        raise NotFound(f"{address.resource} has no collection {address.relation!r}.")
 
 
 def _declared(sight: Sight, address: Address, backend: Backend) -> tuple[str, ...]:
@@ -111,7 +107,10 @@ def _declared(sight: Sight, address: Address, backend: Backend) -> tuple[str, ..
 
 def _options(sight: Sight, address: Address, backend: Backend) -> Response:
     allowed = allowed_methods(sight, address, writable=backend.units is not None)
-    return Response(status_code=204, headers={"allow": _allow(allowed), **accept_headers(allowed)})
+    return Response(
+        status_code=204,
+        headers={"allow": _allow(allowed), **accept_headers(allowed, address.place)},
+    )
 
 
 def _allow(methods: tuple[str, ...]) -> str:

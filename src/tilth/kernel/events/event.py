@@ -25,6 +25,7 @@ class Event:
         where there is no row; not masked for anyone, so whoever passes them on masks them.
         For a link: the key of the other row, by the name of the relation.
     actor: the id of who did it, None for nobody in particular. at: UTC.
+    reason: why no policy was asked; None when they were.
     """
 
     id: UUID
@@ -37,6 +38,7 @@ class Event:
     after: Mapping[str, Any] | None
     request_id: str | None = None
     version: int = VERSION
+    reason: str | None = None
 
 
 def event_type(resource: Resource, verb: Verb) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tilth.kernel.policy.access import Access, Rights
@@ -60,6 +60,7 @@ class WritePlan:
         unlink the row at the near end.
     if_match: entity tags of which one must be the row's, "*" for any; None without a condition.
     pointer: where in the request the row is described, such as "/lines/0".
+    trusted: names of values that the developer's own code has set, whatever the actor may do.
     """
 
     action: Action
@@ -72,7 +73,12 @@ class WritePlan:
     owner: tuple[Row, Relation] | None = None
     if_match: tuple[str, ...] | None = None
     pointer: str = ""
+    trusted: frozenset[str] = frozenset()
 
     @property
     def resource(self) -> Resource:
         return self.rights.access.resource
+
+    def with_values(self, **values: Any) -> WritePlan:
+        """The same plan, writing these as well."""
+        return replace(self, values={**self.values, **values})

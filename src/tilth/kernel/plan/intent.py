@@ -41,6 +41,7 @@ class WriteIntent:
     relation: the sub-collection created in, or the many-to-many relation; other: the key of the row
     to link. body: parsed JSON, with numbers that have a point as Decimal.
     if_match: entity tags of which one must be current, "*" for any; None when there is no condition.
+    pointer: where in the request the body is, such as "/3" of a list.
     """
 
     action: WriteAction
@@ -50,3 +51,4 @@ class WriteIntent:
     other: tuple[str, ...] | None = None
     body: Any = None
     if_match: tuple[str, ...] | None = None
+    pointer: str = ""

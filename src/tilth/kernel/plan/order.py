@@ -32,6 +32,9 @@ def _key_from(sight: Sight, access: Access, text: str) -> SortKey:
     here = access
     for name in hop_names:
         here = _hopped(sight, here, name, hops)
+    if field_name not in here.fields and field_name in dict(sight.relations(here)):
+        detail = f"{field_name!r} is a relation, which cannot be sorted by; sort by a field."
+        raise bad_parameter("sort", "not_sortable", detail)
     field = field_named(here, field_name, "sort")
     if not field.kind.sortable:
         detail = f"{field_name!r} holds {field.kind.name} values, which have no order to sort by."

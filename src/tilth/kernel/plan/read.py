@@ -1,5 +1,6 @@
 """Intent + Schema + Policy + Actor → ReadPlan."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from tilth.kernel.plan.draft import Draft
 from tilth.kernel.plan.intent import Intent
 from tilth.kernel.plan.order import order_from
 from tilth.kernel.plan.shape import Node, Owner, ReadPlan, ReadShape, SortKey, Window
-from tilth.kernel.plan.sight import Sight, entered
+from tilth.kernel.plan.sight import Sight, entered, hint_at
 from tilth.kernel.plan.tree import tree_from
 from tilth.kernel.plan.where import where_from
 from tilth.kernel.policy.access import Access
@@ -18,6 +19,11 @@ from tilth.kernel.policy.access import Access
 DEFAULT_LIMIT = 50
 MOST_ROWS = 200
 MOST_OFFSET = 1_000_000_000
+
+_NUMBERS = frozenset({"integer", "float", "decimal"})
+_AS_ANSWERED = re.compile(
+    r"(?!-0+$)-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE
+)
 
 
 def plan_read(intent: Intent, sight: Sight, signer: Signer) -> ReadPlan:
@@ -58,9 +64,15 @@ def _plan_row(intent: Intent, sight: Sight, access: Access, draft: Draft) -> Rea
 
 
 def key_values(access: Access, texts: Sequence[str]) -> list[Any]:
-    """Raises NotFound for what cannot be a key: it is absent, like one that is not there."""
+    """Raises NotFound for what cannot be a key: it is absent, like one that is not there.
+
+    A number has one address: +1 and 01 are no other spellings of 1.
+    """
     fields = [access.resource.fields[name] for name in access.resource.key]
     if not fields or len(fields) != len(texts):
+        raise not_found(access)
+    pairs = zip(fields, texts, strict=True)
+    if any(f.kind.name in _NUMBERS and not _AS_ANSWERED.fullmatch(text) for f, text in pairs):
         raise not_found(access)
     try:
         return [field.kind.parse(text) for field, text in zip(fields, texts, strict=True)]
@@ -74,9 +86,12 @@ def not_found(access: Access) -> NotFound:
 
 
 def _owner(intent: Intent, sight: Sight, access: Access, draft: Draft) -> Owner:
-    relation = dict(sight.relations(access)).get(intent.relation or "")
-    if relation is None or not relation.many:
-        raise NotFound(f"{access.resource.name} has no collection {intent.relation!r}.")
+    name = intent.relation or ""
+    collections = {key: each for key, each in sight.relations(access) if each.many}
+    relation = collections.get(name)
+    if relation is None:
+        hint = hint_at(name, collections)
+        raise NotFound(f"{access.resource.name} has no collection {name!r}.{hint}")
     return Owner(access, relation, draft.slots(key_values(access, intent.key or ())))
 
 

@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tilth.kernel.plan.conditions import Condition
 from tilth.kernel.plan.intent import Counting
-from tilth.kernel.policy.access import Access
+from tilth.kernel.policy.access import Access, Rights
+from tilth.kernel.policy.fold import Folded
 from tilth.kernel.schema.resource import Relation
+
+Doing = Literal["update", "delete", "unlink", "read"]
+Granted = frozenset[tuple[Doing, str]]
+"""What the actor may do to one row: of each grant that holds, doing and subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Something that the actor may do to some rows and not to others, asked of each row read.
+
+    doing: "update" and "delete" the row, "read" its field named subject, "unlink" it along the
+        many-to-many relation named subject, by a rule of the row at the near end.
+    """
+
+    rights: Rights
+    doing: Doing
+    subject: str = ""
+
+    @property
+    def key(self) -> tuple[Doing, str]:
+        return self.doing, self.subject
+
+    @property
+    def rule(self) -> Folded:
+        match self.doing:
+            case "read":
+                return self.rights.access.masked[self.subject]
+            case "unlink":
+                return self.rights.links[self.subject]
+        return self.rights.rules[self.doing]
+
+
+def known_of(grants: Iterable[Grant]) -> Granted:
+    """Those that hold for every row."""
+    return frozenset(grant.key for grant in grants if grant.rule is True)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One resource at one place of the answer. fields: names in answer order, all of them readable."""
+    """One resource at one place of the answer.
+
+    fields: names in answer order, all of them readable. grants: asked of each row.
+    """
 
     access: Access
     fields: tuple[str, ...]
     branches: tuple[Branch, ...] = ()
+    grants: tuple[Grant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +95,7 @@ class Owner:
     access: Access
     relation: Relation
     key_slots: tuple[int, ...]
+    grants: tuple[Grant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """What one actor can see of the schema: the only way plans look names up."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tilth.errors import BadRequest, Forbidden, NotFound, Unauthenticated, bad_parameter
+from tilth.kernel.plan.before import Hooks
 from tilth.kernel.policy.access import Access, Rights
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.rulebook import Rulebook
@@ -13,11 +14,12 @@ from tilth.kit.text import suggest
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An actor before a schema."""
+    """An actor before a schema. hooks: what is asked of every plan for a write."""
 
     schema: Schema
     rulebook: Rulebook
     actor: Actor
+    hooks: Hooks = field(default_factory=dict)
 
     def access(self, resource_name: str) -> Access:
         return self.rulebook.access(resource_name, self.actor)
@@ -39,7 +41,9 @@ def entered(sight: Sight, resource_name: str) -> Access:
     which depends on the actor alone and so tells nothing about rows.
     """
     if resource_name not in sight.schema:
-        raise NotFound(f"There is no resource {resource_name!r} here.")
+        seen = (name for name in sight.schema if sight.access(name).rows != "none")
+        hint = hint_at(resource_name, seen)
+        raise NotFound(f"There is no resource {resource_name!r} here.{hint}")
     access = sight.access(resource_name)
     if access.rows != "none":
         return access
@@ -72,8 +76,12 @@ def unknown_name(
 ) -> BadRequest:
     """A 400 that suggests only among candidates, which the caller has made sure may be seen."""
     names = sorted(candidates)
-    close = suggest(name, names)
-    hint = f"Did you mean {close!r}? " if close else ""
     listed = f"{noun.capitalize()}s: {', '.join(names)}." if names else f"It has no {noun}s."
-    detail = f"Unknown {noun} {name!r} on {resource_name}. {hint}{listed}"
+    detail = f"Unknown {noun} {name!r} on {resource_name}.{hint_at(name, names)} {listed}"
     return bad_parameter(parameter, f"unknown_{noun}", detail)
+
+
+def hint_at(name: str, candidates: Iterable[str]) -> str:
+    """A sentence to append, or nothing. Only candidates that the caller may know of."""
+    close = suggest(name, candidates)
+    return f" Did you mean {close!r}?" if close else ""

@@ -66,8 +66,18 @@ def _node(
     expanded = {branch.relation.name for branch in branches}
     names = [n for n in chosen.get(place, access.fields) if n not in expanded]
     for name in names:
-        field_named(access, name, "fields")
+        _require_field(sight, access, place, name)
     return Node(access, tuple(dict.fromkeys(names)), branches)
+
+
+def _require_field(sight: Sight, access: Access, place: Place, name: str) -> None:
+    """Raises BadRequest; for what lies in a relation it says how that is answered too."""
+    first, *rest = name.split(".")
+    if name not in access.fields and first in dict(sight.relations(access)):
+        way = ".".join((*place, first, *rest[:-1]))
+        detail = f"{'.'.join((*place, name))!r} is answered when it is expanded: add expand={way}."
+        raise bad_parameter("fields", "unknown_field", detail)
+    field_named(access, name, "fields")
 
 
 def _branch(

@@ -6,17 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from tilth.errors import bad_parameter
+from tilth.errors import BadRequest, bad_parameter
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
 from tilth.kernel.plan.draft import Draft
 from tilth.kernel.plan.grammar import parse_filter
 from tilth.kernel.plan.intent import Intent
-from tilth.kernel.plan.lookups import parse_lookup, parse_texts, parse_truth, split_values
-from tilth.kernel.plan.sight import Sight, relation_named, unknown_name
+from tilth.kernel.plan.lookups import (
+    LOOKUPS,
+    parse_lookup,
+    parse_texts,
+    parse_truth,
+    split_values,
+)
+from tilth.kernel.plan.sight import Sight, hint_at, relation_named, unknown_name
 from tilth.kernel.plan.syntax import And, AnyOf, Compare, Expr, Negate, Or
 from tilth.kernel.policy.access import Access
 from tilth.kernel.schema.kinds import TEXT
-from tilth.kernel.schema.resource import Relation
+from tilth.kernel.schema.resource import Field, Relation
 
 HOPS = 6
 SEARCH_WORDS = 10
@@ -66,6 +72,8 @@ def _comparison(sight: Sight, draft: Draft, access: Access, wording: Wording) ->
         detail = f"At most {HOPS} relations can be followed, not {len(rest)}."
         raise bad_parameter(wording.parameter, "too_deep", detail)
     relations = dict(sight.relations(access))
+    if head in access.fields and head not in relations:
+        raise _no_lookup(access.fields[head], wording, rest[0])
     if head not in relations:
         names = [*access.fields, *relations] if not rest else relations
         noun = "relation" if rest else "field"
@@ -75,6 +83,17 @@ def _comparison(sight: Sight, draft: Draft, access: Access, wording: Wording) ->
         return _existence(relations[head], target, wording)
     below = _comparison(sight, draft, target, replace(wording, path=tuple(rest)))
     return Related(relations[head], target, below)
+
+
+def _no_lookup(field: Field, wording: Wording, name: str) -> BadRequest:
+    """What follows a field is a mistyped lookup; in a filter, only a relation can be followed."""
+    if wording.parameter == "filter":
+        detail = f"{field.name!r} is a field, not a relation: it has no {name!r} of its own."
+        return bad_parameter("filter", "unknown_relation", detail)
+    known = [lookup for lookup in LOOKUPS if lookup in field.kind.lookups]
+    listed = f"Lookups: {', '.join(known)}."
+    detail = f"Field {field.name!r} has no lookup {name!r}.{hint_at(name, known)} {listed}"
+    return bad_parameter(wording.parameter, "unknown_lookup", detail)
 
 
 def _existence(relation: Relation, target: Access, wording: Wording) -> Condition:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tilth.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
+from tilth.kernel.plan.before import prepared
 from tilth.kernel.plan.body import Reading, member, read_body, writable
 from tilth.kernel.plan.change import Action, Key, Reference, Row, WritePlan
 from tilth.kernel.plan.intent import WriteIntent
@@ -25,9 +26,13 @@ def plan_write(intent: WriteIntent, sight: Sight) -> WritePlan:
     """Look every name up as the actor may write it and turn every value into its column's.
 
     What depends on rows (is it there, may this one be changed, is the reference good) is in the
-    plan as a question for the store. Raises NotFound, Unauthenticated, Forbidden, and Invalid
-    with every fault of the body.
+    plan as a question for the store. The functions that the developer has put before it have been
+    asked. Raises NotFound, Unauthenticated, Forbidden, and Invalid with every fault of the body.
     """
+    return prepared(_planned(intent, sight), sight.hooks)
+
+
+def _planned(intent: WriteIntent, sight: Sight) -> WritePlan:
     if intent.action == "create":
         return _plan_create(intent, sight)
     access = entered(sight, intent.resource)
@@ -38,7 +43,7 @@ def plan_write(intent: WriteIntent, sight: Sight) -> WritePlan:
         permitted(sight, row.rights, "delete")
         return WritePlan("delete", row.rights, row.key, if_match=intent.if_match)
     permitted(sight, row.rights, "update")
-    return _plan_update(intent, sight, row)
+    return plan_update(intent, sight, row)
 
 
 def permitted(sight: Sight, rights: Rights, action: PolicyAction) -> None:
@@ -60,7 +65,7 @@ def _plan_create(intent: WriteIntent, sight: Sight) -> WritePlan:
             raise NotFound(f"There is no resource {intent.resource!r} here.")
         rights = sight.rights(intent.resource)
         permitted(sight, rights, "create")
-        return _checked(_new_row(sight, rights, intent.body, "", {}, CHILD_DEPTH))
+        return _checked(_new_row(sight, rights, intent.body, intent.pointer, {}, CHILD_DEPTH))
     access = entered(sight, intent.resource)
     owner = Row(sight.rights(intent.resource), tuple(key_values(access, intent.key or ())))
     relation = _writable_collection(sight, owner, intent.relation)
@@ -69,7 +74,7 @@ def _plan_create(intent: WriteIntent, sight: Sight) -> WritePlan:
     if relation.links is not None:
         permitted(sight, owner.rights, "update")
     given = dict(zip(relation.remote, owner.key, strict=True)) if relation.remote else {}
-    made = _checked(_new_row(sight, rights, intent.body, "", given, CHILD_DEPTH))
+    made = _checked(_new_row(sight, rights, intent.body, intent.pointer, given, CHILD_DEPTH))
     return replace(made, owner=(owner, relation))
 
 
@@ -163,10 +168,11 @@ def _references(sight: Sight, rights: Rights, values: Mapping[str, Any]) -> Iter
             yield Reference(relation, sight.access(relation.target))
 
 
-def _plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
-    reading = Reading(sight, row.rights, "", creating=False)
+def plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
+    """The actor may update some rows at least. Raises Invalid."""
+    reading = Reading(sight, row.rights, intent.pointer, creating=False)
     if not isinstance(intent.body, dict):
-        raise invalid([Fault("", "bad_value", "Expected an object.")])
+        raise invalid([Fault(intent.pointer, "bad_value", "Expected an object.")])
     read_body(reading, intent.body, _no_children)
     if intent.action == "replace":
         _fill_in(reading, intent.body)
@@ -180,6 +186,7 @@ def _plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
         references=tuple(_references(sight, row.rights, reading.values)),
         links=tuple(reading.links),
         if_match=intent.if_match,
+        pointer=intent.pointer,
     )
 
 

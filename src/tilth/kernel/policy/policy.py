@@ -1,5 +1,6 @@
 """What the developer declares for one model: who may do what to which rows and fields."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -24,6 +25,7 @@ class Policy:
     preset: name → value taken from the actor at creation; a value sent by the client is refused.
     link: many-to-many relation → rule over the other side's rows under which they may be linked to
         a row that the actor may update; where none is given, the other side's own update rule.
+    where: "file.py:12", where it was made.
     """
 
     read: Rule | None = None
@@ -37,6 +39,12 @@ class Policy:
     fields: Mapping[str, Rule] = field(default_factory=dict)
     preset: Mapping[str, Any] = field(default_factory=dict)
     link: Mapping[str, Rule] = field(default_factory=dict)
+    where: str = field(default="", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Behind the __init__ that dataclass writes.
+        caller = sys._getframe(2)
+        object.__setattr__(self, "where", f"{caller.f_code.co_filename}:{caller.f_lineno}")
 
     def rule(self, action: Action) -> Rule | None:
         """The rule that decides action, or None when it is denied to everyone."""

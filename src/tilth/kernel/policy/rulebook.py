@@ -1,5 +1,7 @@
 """Policies + Schema → Rulebook: for each actor and resource, the Access that applies."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -12,7 +14,7 @@ from tilth.kernel.policy.access import Access, Rights, Rows
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.fold import Folded, fold, leaves
 from tilth.kernel.policy.policy import Action, Policy
-from tilth.kernel.policy.rules import Owner, Rule, me
+from tilth.kernel.policy.rules import Owner, Rule, me, public
 from tilth.kernel.schema.resource import Field, Resource
 from tilth.kernel.schema.rewrite import plain, rewritten
 
@@ -47,6 +49,7 @@ class Rulebook:
         # At most 2^leaves entries per resource, times the doublings of the number of roles.
         self._known: dict[tuple[Any, ...], Access] = {}
         self._rights: dict[tuple[Any, ...], Rights] = {}
+        self._unrestricted: Rulebook | None = None
 
     def access(self, resource_name: str, actor: Actor) -> Access:
         chapter = self.chapters[resource_name]
@@ -67,6 +70,20 @@ class Rulebook:
         if known is None:
             known = self._rights[key] = _rights_from(chapter, access, truth, key[2])
         return known
+
+    def unrestricted(self) -> Rulebook:
+        """For work that no policy was written for: every row, every action, every field that is
+        not hidden from everyone.
+        """
+        if self._unrestricted is None:
+            opened = {
+                name: chapter_from(
+                    each.resource, Policy(read=public, write=public, hidden=each.policy.hidden)
+                )
+                for name, each in self.chapters.items()
+            }
+            self._unrestricted = Rulebook(opened)
+        return self._unrestricted
 
 
 def role_slots(actor: Actor) -> int:

@@ -8,13 +8,23 @@ Leaf rules are decided from the actor alone, before any SQL is made (policy/rule
 `me.id` and `me.tenant` stay parameters, so that actors can share a statement.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
-from sqlalchemy import BindParameter, Boolean, ColumnElement, bindparam
+from sqlalchemy import BindParameter, Boolean, ColumnElement
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import inv
 
 from tilth.kernel.policy.actor import Actor
+
+
+def refused(rule: object, other: object = None) -> NoReturn:
+    """Python's `and`, `or` and `not` would leave part of a rule out without a word."""
+    raise TypeError("A rule has no truth value in Python. Combine rules by & | ~: (a) & (b).")
+
+
+def unbracketed(rule: object, other: object) -> NoReturn:
+    """In `age >= 18 | public`, Python reads `18 | public` first."""
+    raise TypeError("Put each comparison in parentheses: (Hero.age >= 18) | public.")
 
 
 class Rule(ColumnElement[bool]):
@@ -37,6 +47,9 @@ class Rule(ColumnElement[bool]):
 
     def _negate(self) -> ColumnElement[bool]:
         return UnaryExpression(self, operator=inv)
+
+    __bool__ = refused
+    __ror__ = __rand__ = unbracketed
 
 
 class Public(Rule):
@@ -69,6 +82,32 @@ class Owner(ColumnElement[bool]):
         self.field = field
         self.wording = f"owner({field!r})"
 
+    __bool__ = refused
+    __ror__ = __rand__ = unbracketed
+
+
+class Identity(int):
+    """The hash of a parameter of `me`; as any hash, except that comparing it is refused.
+
+    SQLAlchemy answers bool(column == parameter) by comparing the hashes of both sides, so that
+    `(Hero.owner_id == me.id) and ...` would be False, or its other half.
+    """
+
+    __hash__ = int.__hash__
+    __eq__ = __ne__ = refused
+
+
+class Asked(BindParameter[Any]):
+    """A parameter that is filled in from the actor."""
+
+    inherit_cache = True
+
+    def __hash__(self) -> int:
+        return Identity(super().__hash__())
+
+    __bool__ = refused
+    __or__ = __and__ = __ror__ = __rand__ = unbracketed
+
 
 class Me:
     """The actor inside a policy: each attribute is a parameter of the SQL.
@@ -79,15 +118,15 @@ class Me:
 
     @property
     def id(self) -> BindParameter[Any]:
-        return bindparam("me_id", None)
+        return Asked("me_id", None)
 
     @property
     def tenant(self) -> BindParameter[Any]:
-        return bindparam("me_tenant", None)
+        return Asked("me_tenant", None)
 
     @property
     def roles(self) -> BindParameter[Any]:
-        return bindparam("me_roles", None, expanding=True)
+        return Asked("me_roles", None, expanding=True)
 
 
 me = Me()

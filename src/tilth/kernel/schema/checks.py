@@ -20,6 +20,9 @@ PARAMETERS = frozenset(
 )
 """Query parameters of every collection."""
 
+RESERVED = frozenset({"batch"})
+"""Addresses below /api that are no resources."""
+
 SQLITE_DIGITS = 15
 """A REAL, which is how SQLite keeps NUMERIC, holds this many decimal digits."""
 
@@ -80,6 +83,10 @@ def _name_problem(exposure: Exposure, taken: dict[str, Mapped]) -> Finding | Non
         reason = f'the name "{name}" is taken by {taken[name][0].model.__name__}.'
         remedy = "Give one of them another: expose(..., name=...)."
         return Finding("schema.duplicate_name", title, reason, remedy)
+    if name in RESERVED:
+        reason = f'"{name}" is an address of the API itself.'
+        remedy = "Give it another: expose(..., name=...)."
+        return Finding("schema.reserved_name", title, reason, remedy)
     if not _ADDRESS.fullmatch(name) or name != name.lower():
         reason = f'"{name}" cannot be part of an address.'
         remedy = f'Use lower-case letters, digits and hyphens, such as "{resource_name(name)}".'
@@ -116,10 +123,13 @@ def search_findings(
         if name not in known:
             reason = "search names a field that does not exist."
             remedy = f"Fields: {', '.join(known)}."
-            yield Finding("schema.unknown_search_field", subject, reason, remedy)
+            yield Finding(
+                "schema.unknown_search_field", subject, reason, remedy, where=exposure.where
+            )
         elif name in fields and fields[name].kind.name != "text":
             reason = f"search looks into text, and this field is of kind {fields[name].kind.name}."
-            yield Finding("schema.search_not_text", subject, reason, "Leave it out of search.")
+            remedy = "Leave it out of search."
+            yield Finding("schema.search_not_text", subject, reason, remedy, where=exposure.where)
 
 
 def name_warnings(title: str, names: Iterable[str]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tilth.kernel.schema import decoders, parsers
 from tilth.kernel.schema.decoders import Carrier, Json
-from tilth.kernel.schema.types import ExactDecimal
+from tilth.kernel.schema.types import ExactDecimal, MixedText
 
 KindName = Literal[
     "boolean", "integer", "float", "decimal", "text", "bytes", "datetime", "date", "time",
@@ -84,6 +84,7 @@ FLOAT = Kind("float", {"type": "number"}, _ANY, "number",
 LINE = Kind("text", _STRING, _ANY | TEXT, "text",
             parsers.parse_text, decoders.decode_stored)
 PROSE = replace(LINE, widget="textarea")
+MIXED = replace(PROSE, json_schema={})
 BYTES = Kind("bytes", _BASE64, EQUALITY, "file",
              parsers.parse_bytes, decoders.decode_bytes, sortable=False)
 MOMENT = Kind("datetime", _MOMENT, _ANY, "datetime",
@@ -222,6 +223,7 @@ _TABLE: tuple[tuple[tuple[type, ...], Callable[[Any, str], Kind | None]], ...] =
     ((types.Float,), lambda type_, _: decimal_kind(None) if type_.asdecimal else FLOAT),
     ((types.Numeric,), lambda type_, _: _numeric_kind(type_)),
     ((types.Enum,), lambda type_, _: _enum_kind(type_)),
+    ((MixedText,), lambda type_, _: MIXED),
     ((types.Text,), lambda type_, _: PROSE),
     ((types.String,), lambda type_, _: LINE),
     ((types.LargeBinary, types.BINARY, types.VARBINARY), lambda type_, _: BYTES),
@@ -244,7 +246,9 @@ def kind_of(type_: TypeEngine[Any], dialect_name: str) -> Kind | None:
     resolved = type_.dialect_impl(_dialect(dialect_name))
     for column_types, kind in _TABLE:
         if isinstance(resolved, column_types):
-            return kind(resolved, dialect_name)
+            found = kind(resolved, dialect_name)
+            # The types that PostgreSQL's drivers put in its place do not tell Text from String.
+            return PROSE if found is LINE and isinstance(type_, types.Text) else found
     if isinstance(resolved, TypeDecorator) and not _changes_values(resolved):
         return kind_of(resolved.impl_instance, dialect_name)
     return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Alias, ColumnElement, FromClause, Table
 
+from tilth.kernel.schema.exposure import NO_UPKEEP, Upkeep
 from tilth.kernel.schema.kinds import Kind
 
 
@@ -96,6 +97,7 @@ class Resource:
     key: names of the fields that identify a row, in primary key order; empty for a view or a table
         without a key, which can be listed but not addressed.
     search: names of the fields that `q=` looks into.
+    upkeep: the fields that the server keeps; criterion leaves out rows that count as deleted.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Resource:
     links: tuple[ColumnElement[bool], ...] = ()
     criterion: ColumnElement[bool] | None = None
     search: tuple[str, ...] = ()
+    upkeep: Upkeep = NO_UPKEEP
     description: str | None = None
 
 

@@ -1,10 +1,10 @@
-"""Column types of Tilth's own, decimals that SQLite keeps exactly, and what others hold."""
+"""Column types of Tilth's own: exact decimals, texts among numbers; and what others hold."""
 
 import re
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import REAL, Dialect, Double, Float, Numeric, String
+from sqlalchemy import REAL, Dialect, Double, Float, Numeric, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tilth.kernel.schema.decoders import Carrier, Json, decimal_decoder
@@ -12,6 +12,10 @@ from tilth.kernel.schema.parsers import parse_decimal
 
 _STORED = re.compile(r"[pn]\d+(?:\.\d+)?", re.ASCII)
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
+
+
+class MixedText(Text):
+    """A column of SQLite with texts and numbers side by side: each is answered as it is stored."""
 
 
 class ExactDecimal(TypeDecorator[Decimal]):

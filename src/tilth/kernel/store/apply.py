@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import class_mapper
 
@@ -19,10 +19,14 @@ from tilth.kernel.policy.fold import Folded
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.schema.resource import Relation
 from tilth.kernel.store import entities, links
+from tilth.kernel.store.cascades import taken_along
 from tilth.kernel.store.integrity import no_such_row
 from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.record import Record, Wish
 from tilth.kernel.store.scope import Scope
+from tilth.kernel.store.upkeep import keep_up, new_entity, remove
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,19 @@ def carry_out(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
     Raises NotFound, Forbidden, Unauthenticated, Conflict, Invalid, PreconditionFailed: then the
     unit must be rolled back.
     """
-    changes = [_apply(scope, plan) for plan in plans]
-    write_events(scope.session, scope.events)
-    return changes
+    return told(scope, lambda: [apply(scope, plan) for plan in plans])
 
 
-def _apply(scope: Scope, plan: WritePlan) -> Change:
+def told(scope: Scope, job: Callable[[], Result]) -> Result:
+    """Everything that the job changes, and then the events that tell of it."""
+    told_before = len(scope.events)
+    result = job()
+    write_events(scope.session, scope.outbox, scope.events[told_before:])
+    return result
+
+
+def apply(scope: Scope, plan: WritePlan) -> Change:
+    """One change, its events still to be written."""
     match plan.action:
         case "create":
             return _create(scope, plan)
@@ -58,13 +69,13 @@ def _apply(scope: Scope, plan: WritePlan) -> Change:
 
 
 def _create(scope: Scope, plan: WritePlan) -> Change:
-    owner = _owner_of(scope, plan)
-    entity = entities.new(plan)
+    owner = owner_of(scope, plan)
+    entity = new_entity(scope, plan)
     scope.session.add(entity)
     entities.flush(scope.session, plan, entity)
     key = tuple(class_mapper(type(entity)).primary_key_from_instance(entity))
     after = _as_created(scope, plan, key)
-    _tell(scope, plan.rights, "created", None, after)
+    tell(scope, plan.rights, "created", None, after)
     for each in plan.links:
         _add_links(scope, after, key, each, plan.pointer)
     if owner is not None:
@@ -75,7 +86,7 @@ def _create(scope: Scope, plan: WritePlan) -> Change:
     return Change(plan, None, after)
 
 
-def _owner_of(scope: Scope, plan: WritePlan) -> Record | None:
+def owner_of(scope: Scope, plan: WritePlan) -> Record | None:
     """The row whose sub-collection is created in, if there is one to link to."""
     if plan.owner is None:
         return None
@@ -92,23 +103,31 @@ def _below(child: WritePlan, children: Children, key: Key) -> WritePlan:
 
 
 def _as_created(scope: Scope, plan: WritePlan, key: Key) -> Record:
-    wish = Wish(plan.rights, _rules(plan.rights, ("read", "create")), plan.references)
+    wish = Wish(plan.rights, rules_of(plan.rights, ("read", "create")), plan.references)
     after = scope.records.look(scope.session, wish, key, scope.sight.actor)
-    if after is None or not after.granted["create"]:
-        raise refusal(scope.sight, plan.rights, "create")
+    return checked(scope, plan, after)
+
+
+def checked(scope: Scope, plan: WritePlan, after: Record | None) -> Record:
+    """The row as it is now, if it is one that the actor may have made of it."""
+    action: Action = "create" if plan.action == "create" else "update"
+    if after is None or not after.granted[action]:
+        raise refusal(scope.sight, plan.rights, action)
     _check_references(after.dangling, plan.pointer)
-    _check_masks(plan, after)
+    if action == "create":
+        check_masks(plan, after)
     return after
 
 
 def _update(scope: Scope, plan: WritePlan) -> Change:
     before = _found(scope, Row(plan.rights, plan.key), ("update",), entity=True)
     _check_match(plan, before)
-    _check_masks(plan, before)
-    if entities.assign(before.entity, plan.values):
+    check_masks(plan, before)
+    if entities.assign(before.entity, plan.values, plan.pointer):
+        keep_up(scope, plan, before.entity)
         entities.flush(scope.session, plan, before.entity)
         after = _as_updated(scope, plan)
-        _tell(scope, plan.rights, "updated", before, after)
+        tell(scope, plan.rights, "updated", before, after)
     else:
         after = before
     for each in plan.links:
@@ -120,20 +139,26 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
 
 def _as_updated(scope: Scope, plan: WritePlan) -> Record:
     """The row as it is now must be one that the actor may change, or it has been moved away."""
-    wish = Wish(plan.rights, _rules(plan.rights, ("read", "update")), plan.references)
+    wish = Wish(plan.rights, rules_of(plan.rights, ("read", "update")), plan.references)
     after = scope.records.look(scope.session, wish, plan.key, scope.sight.actor)
-    if after is None or not after.granted["update"]:
-        raise refusal(scope.sight, plan.rights, "update")
-    _check_references(after.dangling, plan.pointer)
-    return after
+    return checked(scope, plan, after)
 
 
 def _delete(scope: Scope, plan: WritePlan) -> Change:
     before = _found(scope, Row(plan.rights, plan.key), ("delete",), entity=True)
     _check_match(plan, before)
-    entities.delete(scope.session, before.entity)
-    _tell(scope, plan.rights, "deleted", before, None)
+    delete_and_tell(scope, plan, [before])
     return Change(plan, before, None)
+
+
+def delete_and_tell(scope: Scope, plan: WritePlan, rows: Sequence[Record]) -> None:
+    """Rows that are only marked as deleted take none along."""
+    for row in rows if plan.resource.upkeep.deleted_at is None else ():
+        for each in taken_along(scope, row.entity):
+            tell(scope, each.rights, "deleted", each, None)
+    remove(scope, plan, rows)
+    for row in rows:
+        tell(scope, plan.rights, "deleted", row, None)
 
 
 def _change_link(scope: Scope, plan: WritePlan) -> Change:
@@ -209,7 +234,7 @@ def _unlinked(scope: Scope, near: Record, key: Key, relation: Relation, far: Key
 
 def _found(scope: Scope, row: Row, actions: tuple[Action, ...], *, entity: bool = False) -> Record:
     """Raises NotFound for a row the actor may not read, Forbidden for one that may not be changed."""
-    found = _look(scope, row, _rules(row.rights, ("read", *actions)), entity=entity)
+    found = _look(scope, row, rules_of(row.rights, ("read", *actions)), entity=entity)
     for action in actions:
         if not found.granted[action]:
             raise refusal(scope.sight, row.rights, action)
@@ -226,7 +251,7 @@ def _look(
     return found
 
 
-def _rules(rights: Rights, actions: tuple[Action, ...]) -> tuple[tuple[str, Folded], ...]:
+def rules_of(rights: Rights, actions: tuple[Action, ...]) -> tuple[tuple[str, Folded], ...]:
     return tuple((action, rights.rules[action]) for action in actions)
 
 
@@ -240,11 +265,10 @@ def _check_match(plan: WritePlan, found: Record) -> None:
     )
 
 
-def _check_masks(plan: WritePlan, row: Record) -> None:
+def check_masks(plan: WritePlan, row: Record) -> None:
     """What the actor may not read on this row can be no secret to them if they may write it."""
-    sent = [
-        name for name in plan.values if name in row.masked and name not in plan.rights.policy.preset
-    ]
+    ours = plan.rights.policy.preset.keys() | plan.trusted
+    sent = [name for name in plan.values if name in row.masked and name not in ours]
     if sent:
         raise invalid(
             [Fault(plan.pointer + member(name), "read_only", "Is read-only.") for name in sent]
@@ -257,7 +281,7 @@ def _check_references(dangling: Sequence[Reference], pointer: str) -> None:
         raise no_such_row([pointer + member(name) for name in names])
 
 
-def _tell(
+def tell(
     scope: Scope, rights: Rights, verb: Verb, before: Record | None, after: Record | None
 ) -> None:
     row = after or before
@@ -292,4 +316,5 @@ def _event(
         before=before,
         after=after,
         request_id=scope.request_id,
+        reason=scope.reason,
     )

@@ -27,13 +27,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import visitors
 
-from tilth.kernel.plan.shape import Branch, Hop, Node
+from tilth.kernel.plan.shape import Branch, Grant, Hop, Node, known_of
 from tilth.kernel.policy.access import Access
 from tilth.kernel.schema.kinds import Kind
 from tilth.kernel.schema.resource import Join, Relation
 from tilth.kernel.store.binds import Binds
 from tilth.kernel.store.carrier import carrier
-from tilth.kernel.store.decode import EXPANDED_ROWS, RowDecoder
+from tilth.kernel.store.decode import EXPANDED_ROWS, RowDecoder, Verdicts
 from tilth.kernel.store.order import nulls_largest, sortable
 from tilth.kernel.store.source import Joined, Source, joined, replaced, value_of
 
@@ -58,10 +58,19 @@ class PageSelect:
         self._columns.append(value.label(label))
         return label
 
-    def hop(self, path: tuple[Relation, ...], access: Access, start: Source) -> Source:
-        """The row at the end of a to-one path, joined once however often it is asked for."""
+    def hop(
+        self,
+        path: tuple[Relation, ...],
+        access: Access,
+        start: Source,
+        grants: Sequence[Grant] = (),
+    ) -> Source:
+        """The row at the end of a to-one path, joined once however often it is asked for.
+
+        grants: known to the first who asks, which is the node that is expanded there.
+        """
         if path not in self._hops:
-            there = joined(path[-1], access, start.find, self.binds)
+            there = joined(path[-1], access, start.find, self.binds, grants)
             self.rows = self.rows.outerjoin(there.source.rows, there.on)
             self._hops[path] = there.source
         return self._hops[path]
@@ -83,6 +92,7 @@ class Spot:
 
     values: field → label. there: label of a column that is NULL when a to-one finds no row.
     lists: each branch to aggregate, with the labels of the columns its join asks of this node.
+    flags: grant that depends on the row → label.
     """
 
     node: Node
@@ -90,6 +100,7 @@ class Spot:
     there: str | None
     ones: tuple[tuple[Branch, Spot], ...]
     lists: tuple[tuple[Branch, Mapping[Sql, str]], ...]
+    flags: Mapping[Grant, str]
 
 
 def spot_in(page: PageSelect, node: Node, source: Source, path: tuple[Relation, ...] = ()) -> Spot:
@@ -99,12 +110,13 @@ def spot_in(page: PageSelect, node: Node, source: Source, path: tuple[Relation, 
     for branch in node.branches:
         if branch.relation.single_row:
             here = (*path, branch.relation)
-            target = page.hop(here, branch.node.access, source)
+            target = page.hop(here, branch.node.access, source, branch.node.grants)
             ones.append((branch, spot_in(page, branch.node, target, here)))
         else:
             lists.append((branch, _taken_for(page, branch.relation.join, source)))
     there = page.take(_identity(source)) if path else None
-    return Spot(node, values, there, tuple(ones), tuple(lists))
+    flags = {grant: page.take(value) for grant, value in source.flags.items()}
+    return Spot(node, values, there, tuple(ones), tuple(lists), flags)
 
 
 def _identity(source: Source) -> Sql:
@@ -131,7 +143,14 @@ class AnswerSelect:
         fields = tuple(self._field(spot, name) for name in spot.node.fields)
         ones = tuple(self._one(branch, below) for branch, below in spot.ones)
         lists = tuple(self._list(branch, labels) for branch, labels in spot.lists)
-        return RowDecoder(fields, ones, lists)
+        return RowDecoder(fields, ones, lists, self._verdicts(spot))
+
+    def _verdicts(self, spot: Spot) -> Verdicts | None:
+        if not spot.node.grants:
+            return None
+        flags = spot.flags.items()
+        asked = tuple((grant.key, self._add(self.page.c[label])) for grant, label in flags)
+        return Verdicts(known_of(spot.node.grants), asked)
 
     def _field(self, spot: Spot, name: str) -> tuple[str, int, Any]:
         kind = spot.node.access.fields[name].kind
@@ -167,7 +186,7 @@ def list_of(
     def find(column: ColumnClause[Any]) -> Sql | None:
         return parent.c[labels[column]] if column in labels else None
 
-    there = joined(branch.relation, branch.node.access, find, binds)
+    there = joined(branch.relation, branch.node.access, find, binds, branch.node.grants)
     page = PageSelect(there.source, binds)
     spot = spot_in(page, branch.node, there.source)
     inner = (

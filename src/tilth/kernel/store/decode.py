@@ -9,10 +9,26 @@ from typing import Any
 import orjson
 
 from tilth.errors import bad_parameter
+from tilth.kernel.plan.shape import Doing, Granted
 
 EXPANDED_ROWS = 10_000
 
+GRANTED = ""
+"""The member of a row that holds its Granted, where grants were asked; no field has this name."""
+
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """known: what holds for every row. asked: (doing, subject) and the place of its flag."""
+
+    known: Granted
+    asked: tuple[tuple[tuple[Doing, str], int], ...]
+
+
+def granted(verdicts: Verdicts, carriers: Sequence[Any]) -> Granted:
+    return verdicts.known.union(each for each, place in verdicts.asked if carriers[place])
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +37,14 @@ class RowDecoder:
 
     fields: (name, place, decode). ones: (name, place of "there is one", decoder over the same row).
     lists: (name, place of the JSON array of rows, decoder of each, answer a list or its only row).
+    verdicts: what the actor may do to the row, when that was asked.
     pieced: inside a JSON array, the row is an array of pieces (see block.py).
     """
 
     fields: tuple[tuple[str, int, Callable[[Any], Any]], ...]
     ones: tuple[tuple[str, int, RowDecoder], ...] = ()
     lists: tuple[tuple[str, int, RowDecoder, bool], ...] = ()
+    verdicts: Verdicts | None = None
     pieced: bool = False
 
 
@@ -37,6 +55,8 @@ def decoded(decoder: RowDecoder, carriers: Sequence[Any]) -> Row:
     for name, place, each, many in decoder.lists:
         rows = _rows(name, carriers[place], each)
         row[name] = rows if many else (rows[0] if rows else None)
+    if decoder.verdicts is not None:
+        row[GRANTED] = granted(decoder.verdicts, carriers)
     return row
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from sqlalchemy.engine import URL, make_url
@@ -58,6 +59,10 @@ def database_url(url: str | URL) -> URL:
     dialect = DIALECTS.get(parsed.drivername)
     if dialect is None:
         raise SetupError(_bad_url(f"Tilth cannot use {parsed.drivername!r} databases."))
+    if dialect == "sqlite" and parsed.host:
+        path = "/".join(filter(None, (parsed.host, parsed.database)))
+        found = _bad_url("A slash is missing: a SQLite file is named after three.")
+        raise SetupError(replace(found, remedy=f"Write sqlite:///{path}."))
     return _in_libpq_words(parsed.set(drivername=dialect))
 
 

@@ -22,20 +22,20 @@ from tilth.kernel.store.integrity import (
 )
 
 
-def new(plan: WritePlan) -> Any:
+def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
     """An object of the model, made the way the developer's code would make it."""
     model = plan.resource.model
     made = signature(model)
     if _binds(made, {}):
         entity = model()
-    elif _binds(made, plan.values):
+    elif _binds(made, values):
         try:
-            return model(**plan.values)
+            return model(**values)
         except (ValueError, AssertionError) as exc:
             raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
     else:
         entity = class_mapper(model).class_manager.new_instance()
-    faults = list(_set(entity, plan.values, plan.pointer))
+    faults = list(_set(entity, values, plan.pointer))
     if faults:
         raise invalid(faults)
     return entity
@@ -49,10 +49,10 @@ def _binds(made: Any, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def assign(entity: Any, values: Mapping[str, Any]) -> bool:
+def assign(entity: Any, values: Mapping[str, Any], pointer: str = "") -> bool:
     """Only what differs. False when nothing does."""
     changed = {name: value for name, value in values.items() if getattr(entity, name) != value}
-    faults = list(_set(entity, changed, ""))
+    faults = list(_set(entity, changed, pointer))
     if faults:
         raise invalid(faults)
     return bool(changed)
@@ -99,10 +99,11 @@ def _explained(
     return violation(exc, plan.rights.access, plan.pointer, fields)
 
 
-def delete(session: Session, entity: Any) -> None:
-    """With what the mapping cascades to. Raises Conflict when other rows refer to it."""
+def delete(session: Session, *gone: Any) -> None:
+    """With what the mapping cascades to. Raises Conflict when other rows refer to one of them."""
     try:
-        session.delete(entity)
+        for entity in gone:
+            session.delete(entity)
         session.flush()
     except IntegrityError as exc:
         # The ORM takes the reference out of rows that need one.

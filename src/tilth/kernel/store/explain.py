@@ -19,7 +19,7 @@ from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.access import Access
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.fold import fold, is_negation, parts_of
-from tilth.kernel.policy.rulebook import role_slots
+from tilth.kernel.policy.rulebook import Chapter, role_slots
 from tilth.kernel.policy.rules import Rule
 from tilth.kernel.policy.wording import wording
 from tilth.kernel.schema.resource import Resource
@@ -45,15 +45,26 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """One field that has a rule of its own, and as what it is read in this row."""
+
+    field: str
+    wording: str
+    reads: Literal["value", "null", "hidden"]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """decision: "absent" when there is no such row. because: the rules that decided.
 
+    fields: those with rules of their own; they count where the row itself may be read.
     sql: the statement that reads the row for this actor, with the driver's placeholders.
     """
 
     decision: Decision
     because: tuple[str, ...]
     parts: tuple[Part, ...]
+    fields: tuple[Mask, ...]
     sql: str
 
 
@@ -75,18 +86,29 @@ async def explain_read(
     chapter = sight.rulebook.chapters[resource_name]
     rule = chapter.read if chapter.read is not None else false()
     asked = list(_asked_of_the_row(rule))
-    answers = await _answers(store, sight, chapter.resource, key, asked)
+    of_fields = chapter.fields.values()
+    answers = await _answers(store, sight, chapter.resource, key, [*asked, *of_fields])
     if answers is None:
-        return Explanation("absent", ("there is no such row",), (), "")
+        return Explanation("absent", ("there is no such row",), (), (), "")
     tables = chapter.resource.tables
+    masks = tuple(_masks(chapter, sight.access(resource_name), answers[len(asked) :]))
     leaves = {
         id(part): Answered(wording(part, tables), verdict)
-        for part, verdict in zip(asked, answers, strict=True)
+        for part, verdict in zip(asked, answers, strict=False)
     }
     tree = _answered(rule, sight.actor, leaves)
     sql = _sql(store, sight, resource_name, key)
     decision: Decision = "allowed" if tree.verdict else "denied"
-    return Explanation(decision, tuple(_deciding(tree)), tuple(_outline(tree, 0)), sql)
+    return Explanation(decision, tuple(_deciding(tree)), tuple(_outline(tree, 0)), masks, sql)
+
+
+def _masks(chapter: Chapter, access: Access, verdicts: Sequence[Verdict]) -> Iterator[Mask]:
+    for name in chapter.policy.hidden:
+        yield Mask(name, "hidden from everyone", "hidden")
+    for (name, rule), verdict in zip(chapter.fields.items(), verdicts, strict=True):
+        reads: Literal["value", "null", "hidden"] = "value" if verdict else "null"
+        text = wording(rule, chapter.resource.tables)
+        yield Mask(name, text, reads if name in access.fields else "hidden")
 
 
 async def _answers(

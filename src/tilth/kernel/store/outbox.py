@@ -1,14 +1,16 @@
-"""Tilth's own table of events: one row per change, written in the transaction of the change."""
+"""Tilth's own tables of events and of their deliveries, written in the transaction of the change."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     Column,
     DateTime,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    event,
     insert,
 )
 from sqlalchemy.orm import Session
@@ -27,6 +30,7 @@ OWN = MetaData(
         "pk": "pk_%(table_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     }
 )
 """Tilth's own tables, beside the developer's in the same database."""
@@ -45,28 +49,75 @@ EVENTS = Table(
     Column("before", JSON(none_as_null=True)),
     Column("after", JSON(none_as_null=True)),
     Column("request_id", Text),
-    # When every subscriber had it; until then it is delivered again.
-    Column("relayed_at", DateTime(timezone=True)),
+    Column("reason", Text),
 )
-_WAITING = EVENTS.c.relayed_at.is_(None)
-Index("ix_tilth_event_waiting", EVENTS.c.id, sqlite_where=_WAITING, postgresql_where=_WAITING)
+
+DELIVERIES = Table(
+    "tilth_delivery",
+    OWN,
+    Column("event_id", Uuid, ForeignKey(EVENTS.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("subscriber", Text, primary_key=True),
+    # Who takes it puts it off, so that it is due again if they die. NULL: it has been given up.
+    Column("due_at", DateTime(timezone=True)),
+    # How often it was taken: what is told of an earlier attempt does not count any more.
+    Column("attempts", Integer, nullable=False),
+    Column("failure", Text),
+)
+_WAITING = DELIVERIES.c.due_at.is_not(None)
+Index(
+    "ix_tilth_delivery_waiting",
+    DELIVERIES.c.subscriber,
+    DELIVERIES.c.event_id,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
 
 
-def write_events(session: Session, events: Sequence[Event]) -> None:
-    if events:
-        session.execute(insert(EVENTS), [_row(event) for event in events])
+def nobody_waits(subscribers: frozenset[str]) -> None:
+    """The wake of an application without subscribers."""
 
 
-def _row(event: Event) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Who is to be told. subscribers: type of event → their names.
+
+    wake: called in the thread of the unit after its commit, with the names of those who have a
+    delivery waiting.
+    """
+
+    subscribers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wake: Callable[[frozenset[str]], None] = nobody_waits
+
+
+def write_events(session: Session, outbox: Outbox, events: Sequence[Event]) -> None:
+    """With a delivery for everyone who subscribes now: who comes later starts from then."""
+    if not events:
+        return
+    session.execute(insert(EVENTS), [_row(each) for each in events])
+    deliveries = list(_deliveries(outbox, events))
+    if deliveries:
+        session.execute(insert(DELIVERIES), deliveries)
+        names = frozenset(each["subscriber"] for each in deliveries)
+        event.listen(session, "after_commit", lambda _: outbox.wake(names))
+
+
+def _deliveries(outbox: Outbox, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
+    for each in events:
+        for name in outbox.subscribers.get(each.type, ()):
+            yield {"event_id": each.id, "subscriber": name, "due_at": each.at, "attempts": 0}
+
+
+def _row(told: Event) -> dict[str, Any]:
     return {
-        "id": event.id,
-        "version": event.version,
-        "type": event.type,
-        "resource": event.resource,
-        "key": list(event.key),
-        "actor": event.actor,
-        "at": event.at,
-        "before": None if event.before is None else dict(event.before),
-        "after": None if event.after is None else dict(event.after),
-        "request_id": event.request_id,
+        "id": told.id,
+        "version": told.version,
+        "type": told.type,
+        "resource": told.resource,
+        "key": list(told.key),
+        "actor": told.actor,
+        "at": told.at,
+        "before": None if told.before is None else dict(told.before),
+        "after": None if told.after is None else dict(told.after),
+        "request_id": told.request_id,
+        "reason": told.reason,
     }

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tilth.kernel.plan.shape import Granted
+
+NOTHING: Granted = frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -10,7 +14,8 @@ class Page:
 
     keys: for each row the stored values of the sort keys, as a cursor carries them.
     more: rows follow in the direction of reading. total: rows in all, when asked for.
-    found: the parent row of a sub-collection exists and may be read.
+    found: the parent row of a sub-collection exists and may be read. of_owner: what the actor may
+        do to that row, as far as it was asked.
     """
 
     rows: list[dict[str, Any]]
@@ -18,3 +23,4 @@ class Page:
     more: bool
     total: int | None = None
     found: bool = True
+    of_owner: Granted = NOTHING

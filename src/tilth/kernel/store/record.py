@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from sqlalchemy import (
     exists,
     literal_column,
     select,
+    tuple_,
     type_coerce,
 )
 from sqlalchemy.engine import Dialect
@@ -29,13 +30,15 @@ from tilth.kernel.policy.access import Access, Rights
 from tilth.kernel.policy.actor import Actor, actor_value
 from tilth.kernel.policy.fold import Folded
 from tilth.kernel.schema.resource import Field, Resource
-from tilth.kernel.store.binds import Binds, Origin, bind_type
+from tilth.kernel.store.binds import Binds, Convert, Origin, bind_type
 from tilth.kernel.store.carrier import carrier
-from tilth.kernel.store.source import joined, ruled, stored_rows
+from tilth.kernel.store.source import flag, joined, stored_rows
 
 Sql = ColumnElement[Any]
 
 QUESTIONS = 1000
+
+ROWS_AT_ONCE = 200
 
 _YES: Sql = literal_column("1")
 _NO: Sql = literal_column("0")
@@ -88,7 +91,7 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to ask of a row.
+    """What to ask of a row, or of many.
 
     rules: a name for each question, and the rule that answers it.
     entity: the mapped object too, locked against other writers until the transaction ends.
@@ -98,6 +101,7 @@ class Wish:
     rules: tuple[tuple[str, Folded], ...]
     references: tuple[Reference, ...] = ()
     entity: bool = False
+    many: bool = False
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -106,14 +110,14 @@ class Wish:
             (name, rule if isinstance(rule, bool) else id(rule)) for name, rule in self.rules
         )
         chosen = tuple((id(each.relation), id(each.target)) for each in self.references)
-        return (id(self.rights), rules, chosen, self.entity)
+        return (id(self.rights), rules, chosen, self.entity, self.many)
 
 
 class Records:
     """Looks rows up. Remembers the 1,000 questions asked last, since making one costs more than asking."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+        self.dialect = dialect
         # The wish is kept beside its question: an id is only unique while its object lives.
         self._known: OrderedDict[tuple[object, ...], tuple[Wish, Question]] = OrderedDict()
 
@@ -123,12 +127,25 @@ class Records:
         row = session.execute(question.statement, question.values(key, actor)).one_or_none()
         return None if row is None else question.answer(wish, row)
 
+    def look_many(
+        self, session: Session, wish: Wish, keys: Sequence[Key], actor: Actor
+    ) -> dict[Key, Record]:
+        """A statement for every 200 rows. A key that leads to no row is left out."""
+        asked = replace(wish, many=True)
+        question, found = self._question(asked), {}
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            values = question.values_of(keys[start : start + ROWS_AT_ONCE], actor)
+            for row in session.execute(question.statement, values):
+                key = tuple(row[: question.keys])
+                found[key] = question.answer(asked, row[question.keys :])
+        return found
+
     def _question(self, wish: Wish) -> Question:
         identity = wish.identity
         if identity in self._known:
             self._known.move_to_end(identity)
             return self._known[identity][1]
-        made = question_for(wish, self._dialect)
+        made = question_for(wish, self.dialect)
         self._known[identity] = (wish, made)
         if len(self._known) > QUESTIONS:
             self._known.popitem(last=False)
@@ -141,6 +158,14 @@ class NamedBinds(Binds):
     def __init__(self, dialect: Dialect) -> None:
         super().__init__(dialect)
         self._asked: dict[str, tuple[Origin, TypeEngine[Any], int]] = {}
+        self._slots: dict[str, tuple[int, Convert | None]] = {}
+
+    def slot(
+        self, index: int, type_: TypeEngine[Any], convert: Convert | None = None
+    ) -> BindParameter[Any]:
+        bind = super().slot(index, type_, convert)
+        self._slots[bind.key] = (index, convert)
+        return bind
 
     def me(self, origin: Origin, type_: TypeEngine[Any], index: int = 0) -> BindParameter[Any]:
         bind = super().me(origin, type_, index)
@@ -152,6 +177,12 @@ class NamedBinds(Binds):
         return {
             name: actor_value(_part(actor, origin, index, roles), type_)
             for name, (origin, type_, index) in self._asked.items()
+        }
+
+    def values_in(self, slots: Sequence[Any]) -> dict[str, Any]:
+        return {
+            name: convert(slots[index]) if convert else slots[index]
+            for name, (index, convert) in self._slots.items()
         }
 
 
@@ -167,16 +198,24 @@ def _part(actor: Actor, origin: Origin, index: int, roles: list[str]) -> str | N
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One statement over one row. decode: field → how its carrier becomes JSON, in column order."""
+    """One statement. decode: field → how its carrier becomes JSON, in column order.
+
+    keys: when it is over many rows, how many columns with the key come first.
+    """
 
     statement: Select[Any]
     binds: NamedBinds
     decode: tuple[tuple[str, Callable[[Any], Any]], ...]
     masks: tuple[str, ...]
+    keys: int
 
     def values(self, key: Key, actor: Actor) -> dict[str, Any]:
         keys = {f"key_{place}": part for place, part in enumerate(key)}
         return {**keys, **self.binds.values_for(actor)}
+
+    def values_of(self, keys: Sequence[Key], actor: Actor) -> dict[str, Any]:
+        listed = [key[0] for key in keys] if self.keys == 1 else list(keys)
+        return {"keys": listed, **self.binds.values_for(actor)}
 
     def answer(self, wish: Wish, row: Any) -> Record:
         cells = iter(row)
@@ -197,13 +236,17 @@ def question_for(wish: Wish, dialect: Dialect) -> Question:
         type_coerce(carrier(dialect.name, field.kind, field.expression, nested=False), NullType())
         for _, field in fields
     ]
-    columns += [_flag(rule, access, binds) for _, rule in wish.rules]
-    columns += [_flag(mask, access, binds) for mask in access.masked.values()]
+    columns += [flag(rule, access, binds) for _, rule in wish.rules]
+    columns += [flag(mask, access, binds) for mask in access.masked.values()]
     columns += [_leads_somewhere(each, access, binds) for each in wish.references]
     labelled = [column.label(f"c{place}") for place, column in enumerate(columns)]
-    asked = _selected(wish, labelled).where(*_is_row(resource))
+    keys = [resource.fields[name].expression for name in resource.key] if wish.many else []
+    asked = _selected(wish, keys, labelled)
+    asked = (
+        asked.where(_is_one_of(keys)).order_by(*keys) if keys else asked.where(*_is_row(resource))
+    )
     decode = tuple((name, field.kind.decode) for name, field in fields)
-    return Question(asked, binds, decode, tuple(access.masked))
+    return Question(asked, binds, decode, tuple(access.masked), len(keys))
 
 
 def told_fields(rights: Rights) -> Iterator[tuple[str, Field]]:
@@ -213,18 +256,15 @@ def told_fields(rights: Rights) -> Iterator[tuple[str, Field]]:
             yield name, field
 
 
-def _selected(wish: Wish, columns: list[Any]) -> Select[Any]:
+def _selected(wish: Wish, keys: list[Any], columns: list[Any]) -> Select[Any]:
     access = wish.rights.access
+    of_class = () if access.resource.criterion is None else (access.resource.criterion,)
     if not wish.entity:
-        return select(*columns).select_from(stored_rows(access).rows).where(*_of_class(access))
-    entity = select(access.resource.model, *columns).options(lazyload("*"))
+        rows = stored_rows(access).rows
+        return select(*keys, *columns).select_from(rows).where(*of_class)
+    entity = select(*keys, access.resource.model, *columns)
+    entity = entity.options(lazyload("*")).where(*of_class)
     return entity.with_for_update(of=list(access.resource.tables))
-
-
-def _of_class(access: Access) -> Iterator[Sql]:
-    """The ORM asks this of itself."""
-    if access.resource.criterion is not None:
-        yield access.resource.criterion
 
 
 def _is_row(resource: Resource) -> Iterator[Sql]:
@@ -234,11 +274,10 @@ def _is_row(resource: Resource) -> Iterator[Sql]:
         yield field.expression == bindparam(f"key_{place}", type_=type_)
 
 
-def _flag(rule: Folded, access: Access, binds: Binds) -> Sql:
-    """1 where the rule is true; NULL denies."""
-    if isinstance(rule, bool):
-        return _YES if rule else _NO
-    return case((ruled(rule, access, binds), _YES), else_=_NO)
+def _is_one_of(keys: list[Any]) -> Sql:
+    """In the order of the key, so that two who lock the same rows do not lock each other out."""
+    listed: BindParameter[Any] = bindparam("keys", expanding=True)
+    return keys[0].in_(listed) if len(keys) == 1 else tuple_(*keys).in_(listed)
 
 
 def _leads_somewhere(reference: Reference, access: Access, binds: Binds) -> Sql:

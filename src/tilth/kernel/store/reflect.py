@@ -12,6 +12,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from tilth.errors import CommandError
 from tilth.kernel.store.catalogs.found import Catalog, FoundTable, Reference
 from tilth.kernel.store.catalogs.postgresql import postgresql_catalog
 from tilth.kernel.store.catalogs.sqlite import sqlite_catalog
@@ -40,6 +41,11 @@ def reflect_database(engine: Engine, schema: str | None = None) -> Reflected:
         if engine.dialect.name == "sqlite":
             return reflected_from(sqlite_catalog(connection))
         return reflected_from(postgresql_catalog(connection, schema))
+
+
+def no_tables(schema: str | None) -> CommandError:
+    place = f"schema {schema!r}" if schema else "database"
+    return CommandError(f"There are no tables in the {place}.", "Check the database URL.")
 
 
 def reflected_from(catalog: Catalog) -> Reflected:

@@ -9,12 +9,14 @@ from typing import Any
 
 import orjson
 
-from tilth.kernel.plan.shape import ReadPlan, ReadShape
+from tilth.errors import BadRequest
+from tilth.kernel.plan.shape import Granted, ReadPlan, ReadShape
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.store.binds import arguments
-from tilth.kernel.store.decode import decoded
+from tilth.kernel.store.decode import decoded, granted
 from tilth.kernel.store.drivers.driver import Database
-from tilth.kernel.store.page import Page
+from tilth.kernel.store.drivers.failure import UNREADABLE_ROWS, unavailable
+from tilth.kernel.store.page import NOTHING, Page
 from tilth.kernel.store.statement import COUNTED_ROWS, Statement, estimate_for, statement_for
 
 STATEMENTS = 1000
@@ -60,17 +62,29 @@ class Store:
 
     async def _fetch(self, statement: Statement, plan: ReadPlan, actor: Actor) -> Rows:
         values = arguments(statement.parameters, plan, actor)
-        return await self.database.fetch(statement.sql, values)
+        try:
+            return await self.database.fetch(statement.sql, values)
+        except BadRequest as exc:
+            if plan.values:
+                raise
+            # The request brought no value, so it is one in the database that does not fit.
+            raise unavailable(UNREADABLE_ROWS, self.database.label) from exc
 
 
 def _page_from(statement: Statement, plan: ReadPlan, rows: Rows) -> Page:
-    found, total = True, None
+    found, total, of_owner = True, None, NOTHING
     if statement.head:
-        found, total = bool(rows[0][0]), rows[0][1]
-        rows = [row[3:] for row in rows if row[2] is not None]
+        found, total, of_owner = bool(rows[0][0]), rows[0][1], _of_owner(statement, rows[0])
+        there = 2 + (len(statement.owner.asked) if statement.owner else 0)
+        rows = [row[there + 1 :] for row in rows if row[there] is not None]
     more = len(rows) > plan.limit
     rows = rows[: plan.limit]
     if plan.shape.window.kind == "before":
         rows = rows[::-1]
     keys = [row[len(row) - statement.keys :] for row in rows] if statement.keys else []
-    return Page([decoded(statement.decoder, row) for row in rows], keys, more, total, found)
+    decoder = statement.decoder
+    return Page([decoded(decoder, row) for row in rows], keys, more, total, found, of_owner)
+
+
+def _of_owner(statement: Statement, row: tuple[Any, ...]) -> Granted:
+    return NOTHING if statement.owner is None else granted(statement.owner, row)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,17 +12,41 @@ from sqlalchemy.orm import Session
 
 from tilth.kernel.events.event import Event
 from tilth.kernel.plan.sight import Sight
+from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
 
 
 @dataclass(slots=True)
 class Scope:
-    """One attempt at one unit. events: what has happened in it so far, in order."""
+    """One attempt at one unit. events: what has happened in it so far, in order.
+
+    reason: why no policy is asked at the moment; None when they are.
+    """
 
     session: Session
     sight: Sight
     records: Records
+    outbox: Outbox
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
     request_id: str | None = None
     events: list[Event] = field(default_factory=list)
+    reason: str | None = None
+
+    @contextmanager
+    def unrestricted(self, reason: str) -> Iterator[None]:
+        """Plans made with the sight of the scope inside are refused by no policy.
+
+        Functions before a change are asked as ever. Every event inside carries the reason.
+        """
+        if not reason.strip():
+            raise ValueError(
+                "Say why no policy is to be asked; the reason is kept with each event."
+            )
+        outside = self.sight, self.reason
+        self.sight = replace(self.sight, rulebook=self.sight.rulebook.unrestricted())
+        self.reason = reason
+        try:
+            yield
+        finally:
+            self.sight, self.reason = outside

@@ -7,8 +7,8 @@ in the developer's own queries, whatever subqueries it has. Databases flatten su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -19,12 +19,15 @@ from sqlalchemy import (
     bindparam,
     case,
     false,
+    literal_column,
     select,
 )
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression
 
+from tilth.kernel.plan.shape import Grant
 from tilth.kernel.policy.access import Access
+from tilth.kernel.policy.fold import Folded
 from tilth.kernel.schema.resource import Relation, Resource
 from tilth.kernel.schema.rewrite import plain, rewritten
 from tilth.kernel.store.binds import Binds
@@ -40,25 +43,28 @@ class Source:
     """rows: what to select from. columns: (mapped table, key) → column of rows.
 
     values: fields that are not a column as it is stored → column of rows.
+    flags: grants that depend on the row → column of rows, 1 or 0.
     """
 
     access: Access
     rows: FromClause
     columns: Mapping[Place, Sql]
     values: Mapping[str, Sql]
+    flags: Mapping[Grant, Sql] = field(default_factory=dict)
 
     def find(self, column: ColumnClause[Any]) -> Sql | None:
         return self.columns.get((column.table, column.key))
 
 
-def source_of(access: Access, binds: Binds) -> Source:
+def source_of(access: Access, binds: Binds, grants: Sequence[Grant] = ()) -> Source:
     made = _made_values(access)
-    if access.rows == "all" and not made and _is_one_table(access.resource):
+    asked = [grant for grant in grants if not isinstance(grant.rule, bool)]
+    if access.rows == "all" and not (made or asked) and _is_one_table(access.resource):
         [table] = access.resource.tables
         alias = table.alias()
         columns = {(table, column.key): alias.c[column.key] for column in table.c}
         return Source(access, alias, columns, {})
-    return _view(access, made, binds)
+    return _view(access, made, asked, binds)
 
 
 def _is_one_table(resource: Resource) -> bool:
@@ -84,14 +90,17 @@ def stored_rows(access: Access) -> Source:
     return Source(access, rows, columns, {})
 
 
-def _view(access: Access, made: list[str], binds: Binds) -> Source:
+def _view(access: Access, made: list[str], asked: list[Grant], binds: Binds) -> Source:
     stored = stored_rows(access)
     inside = [column.label(f"c{at}") for at, column in enumerate(stored.columns.values())]
     inside += [_value(access, name, binds).label(f"v{at}") for at, name in enumerate(made)]
+    flags = [flag(grant.rule, grant.rights.access, binds) for grant in asked]
+    inside += [each.label(f"g{at}") for at, each in enumerate(flags)]
     view = select(*inside).select_from(stored.rows).where(*_readable(access, binds)).subquery()
     columns = {place: view.c[f"c{at}"] for at, place in enumerate(stored.columns)}
     values = {name: view.c[f"v{at}"] for at, name in enumerate(made)}
-    return Source(access, view, columns, values)
+    granted = {grant: view.c[f"g{at}"] for at, grant in enumerate(asked)}
+    return Source(access, view, columns, values, granted)
 
 
 def _readable(access: Access, binds: Binds) -> Iterator[Sql]:
@@ -135,9 +144,11 @@ class Joined:
         return (self.source.rows,) if self.link is None else (self.source.rows, self.link)
 
 
-def joined(relation: Relation, access: Access, parent: Find, binds: Binds) -> Joined:
+def joined(
+    relation: Relation, access: Access, parent: Find, binds: Binds, grants: Sequence[Grant] = ()
+) -> Joined:
     """parent: finds the columns of the row the relation starts from."""
-    source = source_of(access, binds)
+    source = source_of(access, binds, grants)
     secondary = relation.join.secondary
     link = secondary.element.alias() if secondary is not None else None
     tables = {mark: table for table, mark in relation.join.remote.items()}
@@ -176,6 +187,13 @@ def ruled(rule: Sql, access: Access, binds: Binds) -> Sql:
         return None
 
     return rewritten(plain(rule), replace)
+
+
+def flag(rule: Folded, access: Access, binds: Binds) -> Sql:
+    """1 where the rule is true, 0 elsewhere; NULL denies."""
+    if isinstance(rule, bool):
+        return literal_column("1" if rule else "0")
+    return case((ruled(rule, access, binds), literal_column("1")), else_=literal_column("0"))
 
 
 def _is_membership(part: BinaryExpression[Any]) -> bool:

@@ -22,10 +22,12 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Dialect
 
-from tilth.kernel.plan.shape import Owner, ReadShape
+from tilth.kernel.plan.shape import Owner, ReadShape, known_of
+from tilth.kernel.schema.types import MixedText
 from tilth.kernel.store.binds import Binds, Parameter, bind_type
 from tilth.kernel.store.block import AnswerSelect, PageSelect, spot_in
-from tilth.kernel.store.decode import RowDecoder
+from tilth.kernel.store.decode import RowDecoder, Verdicts
+from tilth.kernel.store.mixed import spellings
 from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards
 from tilth.kernel.store.source import Source, joined, replaced, source_of, value_of
 from tilth.kernel.store.where import sql_of
@@ -38,9 +40,11 @@ COUNTED_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """sql: with the driver's placeholders. head: each row starts with found, total, "is a row".
+    """sql: with the driver's placeholders.
 
+    head: each row starts with found, total, the flags of the owner, "is a row".
     keys: how many columns at the end of a row are the sort keys as stored.
+    owner: what the actor may do to the owner of a sub-collection, when that was asked.
     """
 
     sql: str
@@ -48,6 +52,7 @@ class Statement:
     decoder: RowDecoder
     head: bool
     keys: int
+    owner: Verdicts | None = None
 
 
 def statement_for(shape: ReadShape, dialect: Dialect) -> Statement:
@@ -56,7 +61,7 @@ def statement_for(shape: ReadShape, dialect: Dialect) -> Statement:
 
 def _one_row(shape: ReadShape, dialect: Dialect) -> Statement:
     binds = Binds(dialect)
-    page = PageSelect(source_of(shape.root.access, binds), binds)
+    page = PageSelect(source_of(shape.root.access, binds, shape.root.grants), binds)
     spot = spot_in(page, shape.root, page.root)
     terms = key_terms(page.root, shape.key_slots, binds)
     rows = page.selected().where(*terms).limit(1).subquery("page")
@@ -82,7 +87,8 @@ def _many_rows(shape: ReadShape, dialect: Dialect) -> Statement:
     head = _head(shape, binds)
     outer = _beside(head, inner, inner.c[there], carried)
     outer = outer.order_by(*(ordered(key, dialect.name) for key in outside))
-    return compiled_from(outer, binds, decoder, head=head is not None, keys=len(keys))
+    made = compiled_from(outer, binds, decoder, head=head is not None, keys=len(keys))
+    return replace(made, owner=_verdicts(shape.owner))
 
 
 def _keys(shape: ReadShape, page: PageSelect, binds: Binds) -> list[Key]:
@@ -124,7 +130,7 @@ def estimate_for(shape: ReadShape, dialect: Dialect) -> Statement:
 def _selection(shape: ReadShape, binds: Binds) -> tuple[PageSelect, list[Sql]]:
     """What to select from and which rows, before any window."""
     if shape.owner is None:
-        page = PageSelect(source_of(shape.root.access, binds), binds)
+        page = PageSelect(source_of(shape.root.access, binds, shape.root.grants), binds)
         terms: list[Sql] = []
     else:
         page, terms = _members(shape.owner, shape, binds)
@@ -139,13 +145,13 @@ def _members(owner: Owner, shape: ReadShape, binds: Binds) -> tuple[PageSelect, 
     Through a link table, which might hold a link twice, the keys are looked up beside.
     """
     parent = source_of(owner.access, binds)
-    there = joined(owner.relation, shape.root.access, parent.find, binds)
+    there = joined(owner.relation, shape.root.access, parent.find, binds, shape.root.grants)
     of_parent = list(key_terms(parent, owner.key_slots, binds))
     if there.link is None:
         page = PageSelect(there.source, binds)
         page.rows = page.rows.join(parent.rows, there.on)
         return page, of_parent
-    page = PageSelect(source_of(shape.root.access, binds), binds)
+    page = PageSelect(source_of(shape.root.access, binds, shape.root.grants), binds)
     linked = select(*_key(there.source)).select_from(*there.rows, parent.rows)
     return page, [tuple_(*_key(page.root)).in_(linked.where(there.on, *of_parent))]
 
@@ -158,7 +164,10 @@ def _key(source: Source) -> list[Sql]:
 def key_terms(source: Source, slots: Sequence[int], binds: Binds) -> Iterator[Sql]:
     resource = source.access.resource
     for name, value, slot in zip(resource.key, _key(source), slots, strict=True):
-        yield value == binds.slot(slot, bind_type(resource.fields[name].kind, value.type))
+        if isinstance(value.type, MixedText):
+            yield value.in_(spellings(slot, binds))
+        else:
+            yield value == binds.slot(slot, bind_type(resource.fields[name].kind, value.type))
 
 
 def _stored(key: Key, dialect: Dialect) -> Sql:
@@ -167,16 +176,32 @@ def _stored(key: Key, dialect: Dialect) -> Sql:
 
 
 def _head(shape: ReadShape, binds: Binds) -> Select[Any] | None:
-    """One row that is there even when the page is empty: is the parent found, how many in all."""
+    """One row that is there even when the page is empty: is the parent found, how many in all.
+
+    And of the parent, what was asked of it.
+    """
     if shape.owner is None and shape.counting == "none":
         return None
     found: Sql = true()
+    flags: list[Sql] = []
     if shape.owner is not None:
-        parent = source_of(shape.owner.access, binds)
-        terms = key_terms(parent, shape.owner.key_slots, binds)
+        parent = source_of(shape.owner.access, binds, shape.owner.grants)
+        terms = list(key_terms(parent, shape.owner.key_slots, binds))
         found = exists(select(literal_column("1")).select_from(parent.rows).where(*terms))
+        flags = [
+            select(flag).where(*terms).scalar_subquery().label(f"g{at}")
+            for at, flag in enumerate(parent.flags.values())
+        ]
     total = null() if shape.counting == "none" else _total(shape, binds)
-    return select(found.label("found"), total.label("total"))
+    return select(found.label("found"), total.label("total"), *flags)
+
+
+def _verdicts(owner: Owner | None) -> Verdicts | None:
+    """The flags of the owner follow found and total."""
+    if owner is None or not owner.grants:
+        return None
+    asked = [grant.key for grant in owner.grants if not isinstance(grant.rule, bool)]
+    return Verdicts(known_of(owner.grants), tuple((key, 2 + at) for at, key in enumerate(asked)))
 
 
 def _total(shape: ReadShape, binds: Binds) -> Sql:

@@ -39,6 +39,17 @@ def sync_engine(url: str | URL, *, read_only: bool = False) -> Engine:
     return _postgres_engine(where, read_only)
 
 
+def existing_engine(url: str | URL) -> Engine:
+    """Of a database that is another program's: only for reading, and nothing to make.
+
+    Raises as sync_engine does, and CommandError for a URL of a SQLite database in memory.
+    """
+    where = database_url(url)
+    if where.drivername == "sqlite" and where.database in (None, "", ":memory:"):
+        raise CommandError("The URL names no database file.", "Write sqlite:///path/to/file.db.")
+    return sync_engine(where, read_only=True)
+
+
 def _sqlite_engine(file: SqliteFile, read_only: bool) -> Engine:
     reads = read_only or file.is_read_only
 
@@ -105,6 +116,19 @@ def missing_tables(engine: Engine, tables: Iterable[Table]) -> list[str]:
     """The names of those that are neither a table nor a view of the database."""
     with engine.connect() as connection:
         return [table.fullname for table in _missing(connection, tables)]
+
+
+def missing_columns(engine: Engine, tables: Iterable[Table]) -> list[str]:
+    """ "hero.age" for each column that its table, which is there, does not have."""
+    lacking: list[str] = []
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        for table in tables:
+            found = inspector.get_columns(table.name, schema=table.schema)
+            # SQLite takes names in any case.
+            names = {each["name"].lower() for each in found}
+            lacking += [str(each) for each in table.columns if each.name.lower() not in names]
+    return lacking
 
 
 def _missing(connection: Connection, tables: Iterable[Table]) -> Iterator[Table]:

@@ -108,9 +108,11 @@ class Units:
     async def close(self) -> None:
         with self._starting:
             pool, self._pool = self._pool, None
-            engine, self._engine, self._sessions = self._engine, None, None
         if pool is not None:
             await asyncio.to_thread(pool.shutdown)
+        # Only now: a unit that is about to begin would make another engine, which nobody closes.
+        with self._starting:
+            engine, self._engine, self._sessions = self._engine, None, None
         if engine is not None:
             engine.dispose()
 

@@ -27,12 +27,12 @@ def validating_sessions(engine: Engine) -> sessionmaker[Session]:
 def _validate_changed(session: Session, context: object, instances: object) -> None:
     """Raises Invalid with every fault of every object."""
     changed = [*session.new, *(each for each in session.dirty if session.is_modified(each))]
-    faults = [fault for each in changed for fault in _faults(each)]
+    faults = [fault for each in changed for fault in faults_of(each)]
     if faults:
         raise invalid(faults)
 
 
-def _faults(entity: Any) -> Iterator[Fault]:
+def faults_of(entity: Any) -> Iterator[Fault]:
     """What a validator makes of a value (its lower case, say) is what will be stored."""
     cls = type(entity)
     if not (issubclass(cls, BaseModel) and cls.model_config.get("table")):

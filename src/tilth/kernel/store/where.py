@@ -11,6 +11,7 @@ from sqlalchemy import (
     REAL,
     ColumnElement,
     Select,
+    Text,
     and_,
     cast,
     exists,
@@ -26,6 +27,7 @@ from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, T
 from tilth.kernel.schema.types import is_short_float
 from tilth.kernel.store.binds import Binds, bind_type
 from tilth.kernel.store.instants import compared_as_text, is_standard_text
+from tilth.kernel.store.mixed import compared_as_shown, is_compared_as_shown
 from tilth.kernel.store.source import Source, joined, value_of
 
 Sql = ColumnElement[Any]
@@ -58,9 +60,15 @@ def _related(condition: Related, source: Source, binds: Binds) -> Sql:
 def _test(test: Test, source: Source, binds: Binds) -> Sql:
     value = value_of(source, test.field)
     if test.lookup in ("isnull", "notnull"):
-        return value.is_(None) if test.lookup == "isnull" else value.is_not(None)
+        is_null: Sql = value.is_(None)
+        if test.access.fields[test.field].kind.name == "json":
+            # The null of JSON, which SQLAlchemy writes for None, is answered as null too.
+            is_null = or_(is_null, func.trim(cast(value, Text)) == literal_column("'null'"))
+        return is_null if test.lookup == "isnull" else not_(is_null)
     if is_standard_text(value.type, binds.dialect):
         return compared_as_text(test, value, binds)
+    if is_compared_as_shown(test, value):
+        return compared_as_shown(test, value, binds)
     type_ = bind_type(test.access.fields[test.field].kind, value.type)
     given: list[Sql] = [binds.slot(slot, type_) for slot in test.slots]
     if binds.dialect.name == "postgresql" and is_short_float(value.type):

@@ -33,7 +33,7 @@ def is_json(scope: Scope) -> bool:
 def is_upload(scope: Scope) -> bool:
     """Whether the body is a file rather than something to be parsed as a whole."""
     media_type = _media_type(scope)
-    parsed_whole = ("", "application/x-www-form-urlencoded")
+    parsed_whole = ("", "application/x-www-form-urlencoded", "application/x-ndjson")
     return not (media_type in parsed_whole or media_type.startswith("text/") or is_json(scope))
 
 

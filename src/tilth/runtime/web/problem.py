@@ -1,5 +1,6 @@
 """Errors become RFC 9457 problem responses, whoever raised them."""
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol, cast
@@ -15,6 +16,8 @@ from tilth.kit.text import sentence_list
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "request_id"
+
+logger = logging.getLogger("tilth.web")
 
 # RFC 9110 section 11.6.1 asks for a challenge with every 401; a client told to wait must be told
 # for how long.
@@ -52,7 +55,12 @@ def problem_type(code: str) -> str:
 
 
 def problem_response(error: ProblemError, request_id: str | None) -> Response:
-    """The answer to a request that failed with error."""
+    """The answer to a request that failed with error; notes on the error go to the log only.
+
+    A header without a value takes away the one that its status has by default.
+    """
+    for note in getattr(error, "__notes__", ()):
+        logger.warning("%s %s (request_id=%s)", error.status, note, request_id)
     return _response(
         status=error.status,
         title=error.title,
@@ -80,10 +88,15 @@ def exception_handlers(
     }
 
 
-def problem_of_status(status: int, code: str, detail: str) -> Response:
+def problem_of_status(status: int, code: str, detail: str, request_id: str) -> Response:
     """A problem that no part of the application raised, such as one found before it was asked."""
     return _response(
-        status=status, title=_phrase(status), detail=detail, code=code, request_id=None
+        status=status,
+        title=_phrase(status),
+        detail=detail,
+        code=code,
+        request_id=request_id,
+        headers={"x-request-id": request_id},
     )
 
 
@@ -159,15 +172,13 @@ def _response(
     }
     if data is not None:
         body["data"] = data
+    given = {name.lower(): value for name, value in (headers or {}).items()}
+    sent = {"cache-control": "no-store", **HEADERS_OF_STATUS.get(status, {}), **given}
     return Response(
         orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS),
         status_code=status,
         media_type=MEDIA_TYPE,
-        headers={
-            "cache-control": "no-store",
-            **HEADERS_OF_STATUS.get(status, {}),
-            **{name.lower(): value for name, value in (headers or {}).items()},
-        },
+        headers={name: value for name, value in sent.items() if value},
     )
 
 

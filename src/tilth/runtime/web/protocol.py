@@ -6,6 +6,7 @@ server is the one that is slow.
 """
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,13 +15,23 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from tilth.runtime.web.problem import problem_of_status
+from tilth.kit.ids import uuid7_text
+from tilth.runtime.web.problem import KNOWN_METHODS, problem_of_status
 from tilth.runtime.web.streams import STATE_KEY, OpenStreams
 from tilth.settings import WebSettings
 
 # How often a body that is not there yet is looked at; short budgets, as in tests, need finer steps.
 LONGEST_TICK_SECONDS = 1.0
 TICKS_PER_BUDGET = 4
+
+
+# RFC 9112 section 3. The parser stops at the first letter that begins none of the methods it knows.
+_REQUEST_LINE = re.compile(rb"(?:\r?\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}) \S+ HTTP/1\.[01]\r?\n")
+_HOST = "An HTTP/1.1 request names its host once, in the header Host (RFC 9112 section 3.2)."
+
+
+class BadHost(Exception):
+    """Stops the parser, which makes an error of its own of it."""
 
 
 @dataclass(slots=True)
@@ -68,6 +79,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         self.arrival: Arrival | None = None
         self.head_bytes = 0
         self.chunk_bytes = 0
+        self.chunk = b""
+        self.complaint: str | None = None
         self.receive_timer: asyncio.TimerHandle | None = None
         self.send_timer: asyncio.TimerHandle | None = None
 
@@ -81,8 +94,9 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self.chunk_bytes = len(data)
+        self.chunk, self.chunk_bytes = data, len(data)
         super().data_received(data)
+        self.chunk = b""
         if self.transport.is_closing():
             self._unwatch()
         elif self.awaited == "head":
@@ -106,6 +120,10 @@ class DeadlineProtocol(HttpToolsProtocol):
         self.head_bytes = -self.chunk_bytes
 
     def on_headers_complete(self) -> None:
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and self.parser.get_http_version() == "1.1":
+            self.complaint = _HOST
+            raise BadHost
         super().on_headers_complete()
         self._unwatch()
         self.awaited = "body"
@@ -129,7 +147,12 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        self._cut(problem_of_status(400, "bad_request", msg))
+        unknown = self._unknown_method()
+        if unknown is None:
+            self._cut(_refusal(400, "bad_request", self.complaint or msg))
+        else:
+            detail = f"The method {unknown} is not known here."
+            self._cut(_refusal(501, "not_implemented", detail))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -142,6 +165,15 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self.send_timer is not None:
             self.send_timer.cancel()
             self.send_timer = None
+
+    def _unknown_method(self) -> str | None:
+        """Of a request that would be one but for its method.
+
+        None when it came in several pieces or behind another one: then it is a bad request.
+        """
+        line = _REQUEST_LINE.match(self.chunk) if self.awaited != "body" else None
+        method = line[1].decode() if line else None
+        return None if method in KNOWN_METHODS else method
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -159,13 +191,13 @@ class DeadlineProtocol(HttpToolsProtocol):
             return
         seconds = self.budgets.header_seconds
         detail = f"The request headers did not arrive within {seconds:g} seconds."
-        self._cut(problem_of_status(408, "headers_too_slow", detail))
+        self._cut(_refusal(408, "headers_too_slow", detail))
 
     def _bound_head(self) -> None:
         self.head_bytes += self.chunk_bytes
         if self.head_bytes > self.budgets.header_bytes:
             detail = f"The request headers are larger than {self.budgets.header_bytes:,} bytes."
-            self._cut(problem_of_status(431, "headers_too_large", detail))
+            self._cut(_refusal(431, "headers_too_large", detail))
 
     def _watch_body(self) -> None:
         self.headers.clear()
@@ -191,7 +223,7 @@ class DeadlineProtocol(HttpToolsProtocol):
                 self.transport.close()
                 return
         if arrival.is_late(now, self.budgets):
-            self._cut(problem_of_status(408, "body_too_slow", "The request body came too slowly."))
+            self._cut(_refusal(408, "body_too_slow", "The request body came too slowly."))
             return
         self._watch_body()
 
@@ -224,6 +256,10 @@ class DeadlineProtocol(HttpToolsProtocol):
             return True
         is_next = self.awaited == "body" and not self.pipeline
         return is_next and not self.cycle.response_started
+
+
+def _refusal(status: int, code: str, detail: str) -> Response:
+    return problem_of_status(status, code, detail, uuid7_text())
 
 
 def _wire_bytes(answer: Response, default_headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -34,12 +34,14 @@ def serve(
     factory: bool = False,
     access_log: bool = False,
     log_level: str = "info",
+    when_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight.
 
     app: the application; for more than one worker, and with factory, a function that makes it in
     each process, which has to be one that pickle can send there. listening: a socket to take
-    connections from, instead of host and port.
+    connections from, instead of host and port. when_ready: called once, in this process, when every
+    worker has started and takes requests; never if one could not start.
     When stopping, streams end first; other requests get settings.web.graceful_seconds.
     """
     protocol = partial(DeadlineProtocol, budgets=settings.web)
@@ -59,9 +61,45 @@ def serve(
     }
     config = uvicorn.Config(app, **options)
     if workers > 1:
-        _run_workers(Multiprocess(config, [listening or config.bind_socket()]))
+        _run_workers(_Supervisor(config, [listening or config.bind_socket()], when_ready))
     else:
-        _run(uvicorn.Server(config), [listening] if listening else None)
+        _run(_Server(config, when_ready), [listening] if listening else None)
+
+
+# uvicorn has no hook for this moment but to extend its methods.
+class _Server(uvicorn.Server):
+    """Says when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends the process when it fails."""
+        await super().startup(sockets)
+        self._when_ready()
+
+
+class _Supervisor(Multiprocess):
+    """Says when all of its workers take requests."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        sockets: list[socket.socket],
+        when_ready: Callable[[], None],
+    ) -> None:
+        super().__init__(config, sockets)
+        self._when_ready: Callable[[], None] | None = when_ready
+
+    def keep_subprocess_alive(self) -> None:
+        """Called twice a second."""
+        super().keep_subprocess_alive()
+        if self._when_ready is None or self.should_exit.is_set():
+            return
+        if all(process.is_ready(WORKER_START_SECONDS) for process in self.processes):
+            self._when_ready()
+            self._when_ready = None
 
 
 def _run(server: uvicorn.Server, sockets: list[socket.socket] | None) -> None:

@@ -11,9 +11,9 @@ from starlette.types import Scope
 
 from tilth.errors import NotFound
 from tilth.features.api.service.links import parse_key, sent_path
-from tilth.kernel.plan.sight import Sight
+from tilth.kernel.plan.sight import Sight, entered
 
-Place = Literal["index", "collection", "row", "related", "link"]
+Place = Literal["index", "batch", "collection", "row", "related", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ def address_of(segments: Sequence[str], sight: Sight) -> Address:
     """Names are not looked up yet, except to know how many parts a key has."""
     if not segments:
         return Address("index")
+    if list(segments) == ["batch"]:
+        return Address("batch")
     if len(segments) > 4 or "" in segments:
         raise NotFound("There is nothing at this address.")
     resource = parse_key(segments[0], 1)[0]
@@ -55,6 +57,19 @@ def _other_parts(sight: Sight, resource: str, relation: str) -> int:
     found = sight.schema.get(resource)
     related = found.relations.get(relation) if found is not None else None
     return len(sight.schema[related.target].key) if related is not None else 1
+
+
+def check_is_here(sight: Sight, address: Address) -> None:
+    """Raises NotFound, Unauthenticated or Forbidden: what may not be read has no methods either."""
+    if address.place in ("index", "batch"):
+        return
+    access = entered(sight, address.resource)
+    if address.relation is None:
+        return
+    relation = dict(sight.relations(access)).get(address.relation)
+    is_link = address.place == "link"
+    if relation is None or not relation.many or (is_link and relation.links is None):
+        raise NotFound(f"{address.resource} has no collection {address.relation!r}.")
 
 
 def segments_of(scope: Scope, prefix: str) -> list[str]:

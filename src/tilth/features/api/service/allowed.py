@@ -41,10 +41,12 @@ def _methods(
     sight: Sight, address: Address, *, writable: bool
 ) -> Iterator[tuple[str, Rights | None, Action]]:
     """(method, whose rights decide, by which action); nobody's for reading."""
-    if address.place == "link":
+    if address.place in ("link", "batch"):
         yield "OPTIONS", None, "read"
     else:
         yield from ((method, None, "read") for method in READING)
+    if address.place == "batch" and writable:
+        yield "POST", None, "read"
     if not writable or address.resource not in sight.schema:
         return
     rights = sight.rights(address.resource)
@@ -53,6 +55,8 @@ def _methods(
         return
     if address.place == "collection":
         yield "POST", rights, "create"
+        yield "PATCH", rights, "update"
+        yield "DELETE", rights, "delete"
     elif address.place == "row":
         yield from ((method, rights, action) for method, action in _OF_A_ROW)
     elif relation is not None:

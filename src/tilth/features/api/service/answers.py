@@ -1,6 +1,8 @@
 """Plan → page → HTTP response: one row, a page of rows, or a stream of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -8,47 +10,73 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response, StreamingResponse
 
+from tilth.errors import BadRequest
 from tilth.features.api.service import media
 from tilth.features.api.service.ask import Ask
-from tilth.features.api.service.conditional import CACHING, conditional
+from tilth.features.api.service.conditional import CACHING, VARY, conditional
 from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.exports import exported
+from tilth.features.api.service.hypermedia.drawing import Drawing
+from tilth.features.api.service.hypermedia.represented import represent_page, represent_row
 from tilth.features.api.service.links import collection_path, link_header, with_parameters
 from tilth.features.api.service.negotiate import negotiate
+from tilth.features.api.service.representation import Representation
+from tilth.kernel.plan.linked import linked
 from tilth.kernel.plan.read import not_found, plan_read
-from tilth.kernel.plan.shape import ReadPlan
+from tilth.kernel.plan.shape import Node, ReadPlan
 from tilth.kernel.store.page import Page
 from tilth.kernel.store.record import row_tag
 from tilth.runtime.web.middleware.timing import timing
 
-VARY = "Accept, Authorization"
-STREAMED = (media.JSON, media.CSV, media.NDJSON)
+STREAMED = (media.CSV, media.NDJSON)
+LISTS = (media.JSON, *STREAMED, *media.DOCUMENTS[1:])
 
 
 async def row_answer(ask: Ask) -> Response:
     plan = plan_read(ask.intent, ask.sight, ask.backend.signer)
-    negotiate(ask.request.headers.get("accept"), (media.JSON,))
-    page = await _read(ask, plan)
+    media_type = negotiate(ask.request.headers.get("accept"), media.DOCUMENTS)
+    drawing = _drawing(ask, media_type)
+    page = await _read(ask, _known(plan, drawing))
     access = plan.shape.root.access
     if not page.rows:
         raise not_found(access)
     row = page.rows[0]
-    expanded = [branch.relation.name for branch in plan.shape.root.branches]
-    body = orjson.dumps({name: row[name] for name in (*plan.fields, *expanded)})
-    etag = strong(row_tag(row, access.fields), body_tag(body))
+    shown = _row_as_json(plan, row) if drawing is None else represent_row(drawing, _node(plan), row)
+    etag = strong(row_tag(row, access.fields), body_tag(shown.body))
     links = [(collection_path(ask.base, access.resource.name), "collection")]
-    return _answered(ask, body, etag, links)
+    return _answered(ask, shown, etag, links)
+
+
+def _row_as_json(plan: ReadPlan, row: Mapping[str, Any]) -> Representation:
+    expanded = [branch.relation.name for branch in plan.shape.root.branches]
+    return Representation(orjson.dumps({name: row[name] for name in (*plan.fields, *expanded)}))
+
+
+def _node(plan: ReadPlan) -> Node:
+    """The root with the fields that were asked for; one row is read whole."""
+    return replace(plan.shape.root, fields=plan.fields)
 
 
 async def rows_answer(ask: Ask) -> Response:
     plan = plan_read(ask.intent, ask.sight, ask.backend.signer)
-    media_type = negotiate(ask.request.headers.get("accept"), STREAMED)
-    if media_type != media.JSON:
+    media_type = negotiate(ask.request.headers.get("accept"), LISTS)
+    if media_type in STREAMED:
         return await _streamed(ask, plan, media_type)
-    page = await _read(ask, plan)
+    drawing = _drawing(ask, media_type)
+    page = await _read(ask, _known(plan, drawing))
     if not page.found:
         raise not_found(ask.sight.access(ask.intent.resource))
     links = dict(_page_links(ask, plan, page))
+    shown = (
+        _page_as_json(plan, page, links)
+        if drawing is None
+        else represent_page(ask, drawing, plan, page, links)
+    )
+    pairs = [(address, relation) for relation, address in links.items()]
+    return _answered(ask, shown, strong(body_tag(shown.body)), pairs)
+
+
+def _page_as_json(plan: ReadPlan, page: Page, links: Mapping[str, str]) -> Representation:
     body: dict[str, Any] = {
         "items": page.rows,
         "next": links.get("next"),
@@ -56,9 +84,20 @@ async def rows_answer(ask: Ask) -> Response:
     }
     if plan.shape.counting != "none":
         body["total"] = page.total
-    content = orjson.dumps(body)
-    pairs = [(address, relation) for relation, address in links.items()]
-    return _answered(ask, content, strong(body_tag(content)), pairs)
+    return Representation(orjson.dumps(body))
+
+
+def _known(plan: ReadPlan, drawing: Drawing | None) -> ReadPlan:
+    """The plan that reads what the answer is made of."""
+    return plan if drawing is None else linked(plan, drawing.sight, grants=drawing.grants)
+
+
+def _drawing(ask: Ask, media_type: str) -> Drawing | None:
+    """None for plain JSON, which has no links to draw."""
+    if media_type == media.JSON:
+        return None
+    forms = media_type == media.HAL_FORMS
+    return Drawing(ask.sight, ask.base, forms, writable=ask.backend.units is not None)
 
 
 async def _read(ask: Ask, plan: ReadPlan) -> Page:
@@ -76,13 +115,25 @@ def _page_links(ask: Ask, plan: ReadPlan, page: Page) -> Iterator[tuple[str, str
         if plan.offset:
             yield "prev", _address(ask, offset=str(max(0, plan.offset - plan.limit)))
         return
-    backwards = plan.shape.window.kind == "before"
-    if page.rows and (page.more or backwards):
+    kind = plan.shape.window.kind
+    if page.rows and (page.more or kind == "before"):
+        yield "next", _next_address(ask, plan, page)
+    if page.rows and (page.more if kind == "before" else kind == "after"):
+        # A value too long for a cursor leaves no way back; the way on is what must not end here.
+        with suppress(BadRequest):
+            sealed = ask.backend.signer.seal(plan.binding, "before", page.keys[0])
+            yield "prev", _address(ask, cursor=sealed)
+
+
+def _next_address(ask: Ask, plan: ReadPlan, page: Page) -> str:
+    """After a first page also by offset, where a value sorted by is too long for a cursor."""
+    try:
         sealed = ask.backend.signer.seal(plan.binding, "after", page.keys[-1])
-        yield "next", _address(ask, cursor=sealed)
-    if page.rows and (page.more if backwards else plan.shape.window.kind == "after"):
-        sealed = ask.backend.signer.seal(plan.binding, "before", page.keys[0])
-        yield "prev", _address(ask, cursor=sealed)
+    except BadRequest:
+        if plan.shape.window.kind != "first":
+            raise
+        return _address(ask, offset=str(plan.limit))
+    return _address(ask, cursor=sealed)
 
 
 def _address(ask: Ask, **place: str) -> str:
@@ -90,8 +141,9 @@ def _address(ask: Ask, **place: str) -> str:
     return with_parameters(ask.path, ask.request.scope["query_string"], changes)
 
 
-def _answered(ask: Ask, body: bytes, etag: str, links: list[tuple[str, str]]) -> Response:
-    return conditional(ask.request, body, etag, {**_headers(ask), "link": _link(ask, links)})
+def _answered(ask: Ask, shown: Representation, etag: str, links: list[tuple[str, str]]) -> Response:
+    headers = {**_headers(ask), "link": _link(ask, links), **shown.headers}
+    return conditional(ask.request, shown.body, etag, headers, shown.media_type)
 
 
 def _headers(ask: Ask) -> dict[str, str]:

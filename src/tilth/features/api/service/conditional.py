@@ -11,6 +11,8 @@ from tilth.features.api.service.media import JSON
 CACHING = "private, no-cache"
 """Cache-Control where the developer says nothing: keep it, and ask before each use."""
 
+VARY = "Accept, Authorization"
+
 
 def conditional(
     request: Request, body: bytes, etag: str, headers: Mapping[str, str], media_type: str = JSON

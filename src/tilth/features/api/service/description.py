@@ -9,7 +9,8 @@ from starlette.responses import Response
 from tilth.feature import Backend
 from tilth.features.api.service.conditional import CACHING, conditional
 from tilth.features.api.service.etags import body_tag, strong
-from tilth.features.api.service.openapi.document import openapi_document
+from tilth.features.api.service.media import JSON
+from tilth.features.api.service.negotiate import negotiate
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.access import Rights
 from tilth.kernel.policy.actor import ANONYMOUS, Actor
@@ -21,6 +22,9 @@ KEPT = 32
 
 def description_for(backend: Backend, actor: Actor) -> dict[str, Any]:
     """Only what the actor may read and do is in it; the developer's own routes are in it whole."""
+    # Its dozen modules are read when somebody asks, not whenever a process starts.
+    from tilth.features.api.service.openapi.document import openapi_document
+
     sight = Sight(backend.schema, backend.rulebook, actor)
     nobody = Sight(backend.schema, backend.rulebook, ANONYMOUS)
     return openapi_document(
@@ -43,9 +47,10 @@ class Descriptions:
         self._known: dict[tuple[Rights, ...], bytes] = {}
 
     async def answer(self, request: Request) -> Response:
+        negotiate(request.headers.get("accept"), (JSON,))
         actor = await actor_of(request, self.backend.readers)
         body = self._body(actor)
-        headers = {"cache-control": CACHING, "vary": "Authorization"}
+        headers = {"cache-control": CACHING, "vary": "Accept, Authorization"}
         return conditional(request, body, strong(body_tag(body)), headers)
 
     def _body(self, actor: Actor) -> bytes:

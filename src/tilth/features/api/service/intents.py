@@ -1,10 +1,12 @@
 """Path and query of a request → Intent."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import cast, get_args
 from urllib.parse import parse_qsl
 
 from tilth.errors import BadRequest, bad_parameter
+from tilth.features.api.service.links import BROKEN_ESCAPE, is_well_escaped
 from tilth.kernel.plan.intent import Counting, Intent
 from tilth.kit.text import suggest
 
@@ -13,6 +15,15 @@ PARAMETERS = 100
 COLLECTION = frozenset(
     {"fields", "expand", "sort", "limit", "offset", "cursor", "count", "filter", "q"}
 )
+ONCE = MappingProxyType(
+    {
+        **dict.fromkeys(("fields", "expand", "sort"), "; separate names by commas"),
+        "filter": "; join conditions by and",
+        "q": "; separate words by spaces",
+    }
+)
+"""How to say several things in one parameter."""
+
 ITEM = frozenset({"fields", "expand"})
 
 
@@ -25,7 +36,7 @@ def intent_from(
     options = {name: text for name, text in pairs if name in known}
     for name in options:
         if sum(name == other for other, _ in pairs) > 1:
-            raise bad_parameter(name, "repeated", f"Give {name} once; separate values by commas.")
+            raise bad_parameter(name, "repeated", f"Give {name} once{ONCE.get(name, '')}.")
     lookups = tuple(pair for pair in pairs if pair[0] not in known)
     if known is ITEM and lookups:
         raise _unknown_parameter(lookups[0][0])
@@ -47,6 +58,8 @@ def intent_from(
 
 
 def _pairs(query: bytes) -> Sequence[tuple[str, str]]:
+    if not is_well_escaped(query):
+        raise BadRequest(BROKEN_ESCAPE, code="bad_query")
     try:
         return parse_qsl(
             query.decode("ascii"),

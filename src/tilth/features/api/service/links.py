@@ -15,8 +15,11 @@ from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
 import orjson
 
-from tilth.errors import NotFound
+from tilth.errors import BadRequest, NotFound
 
+BROKEN_ESCAPE = "A % stands for nothing: two hexadecimal digits follow it, as in %25 for itself."
+
+_ESCAPE = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _MARKED = re.compile(r"~*\.{0,2}")
 
 # RFC 3986 sections 3.3 and 3.4, and "%" since what the client sent is already encoded.
@@ -26,7 +29,12 @@ _PATH_SAFE = _QUERY_SAFE.replace("?", "")
 
 def item_path(base: str, resource: str, key: Sequence[str]) -> str:
     """`/api/order-lines/7,2`. base: "/api", with any root path in front."""
-    return f"{collection_path(base, resource)}/{','.join(map(_encoded, key))}"
+    return member_path(collection_path(base, resource), key)
+
+
+def member_path(collection: str, key: Sequence[str]) -> str:
+    """`/api/heroes/1/powers/3`. collection: the address of one, as it is."""
+    return f"{collection}/{','.join(map(encoded_part, key))}"
 
 
 def collection_path(base: str, resource: str) -> str:
@@ -48,9 +56,11 @@ def parse_key(segment: bytes | str, parts: int | None = None) -> tuple[str, ...]
 
     parts: how many the resource's key has. Then a client that encodes the commas between parts,
     or leaves one bare inside the only part, is understood too: neither reading is ambiguous.
-    Raises NotFound when it is not UTF-8: no row has such a key.
+    Raises NotFound when it is not UTF-8: no row has such a key. Raises BadRequest for a lone %.
     """
     raw = segment.encode() if isinstance(segment, str) else segment
+    if not is_well_escaped(raw):
+        raise BadRequest(BROKEN_ESCAPE, code="bad_path")
     pieces = [unquote_to_bytes(piece) for piece in raw.split(b",")]
     if parts is not None and parts != len(pieces) and 1 in (parts, len(pieces)):
         whole = unquote_to_bytes(raw)
@@ -59,6 +69,11 @@ def parse_key(segment: bytes | str, parts: int | None = None) -> tuple[str, ...]
         return tuple(_unmarked(piece.decode()) for piece in pieces)
     except UnicodeDecodeError as exc:
         raise NotFound("There is nothing at this address: it is not UTF-8.") from exc
+
+
+def is_well_escaped(sent: bytes) -> bool:
+    """Every % begins an octet (RFC 3986 section 2.1)."""
+    return _ESCAPE.search(sent) is None
 
 
 def sent_path(scope: Mapping[str, Any]) -> str:
@@ -87,7 +102,8 @@ def link_header(links: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f'<{address}>; rel="{relation}"' for address, relation in links)
 
 
-def _encoded(part: str) -> str:
+def encoded_part(part: str) -> str:
+    """One part of a key, as it is written in an address."""
     return quote(f"~{part}" if _MARKED.fullmatch(part) else part, safe="")
 
 

@@ -18,6 +18,11 @@ Item = TypeVar("Item")
 JSON = "application/json"
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
+HAL = "application/hal+json"
+HAL_FORMS = "application/prs.hal-forms+json"
+
+DOCUMENTS = (JSON, HAL, HAL_FORMS)
+"""How one row is represented."""
 
 _QUOTED = frozenset(',"\r\n')
 

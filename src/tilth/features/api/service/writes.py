@@ -2,107 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
-from starlette.requests import Request
 from starlette.responses import Response
 
-from tilth.errors import PreconditionRequired, bad_parameter
-from tilth.feature import Backend
 from tilth.features.api.service.addresses import Address
-from tilth.features.api.service.bodies import ACCEPTED, json_body
-from tilth.features.api.service.conditional import CACHING
-from tilth.features.api.service.etags import row_parts
-from tilth.features.api.service.media import JSON
+from tilth.features.api.service.conditional import CACHING, VARY
+from tilth.features.api.service.jobs import Write, job_for, preferences_at
+from tilth.features.api.service.media import DOCUMENTS, JSON
 from tilth.features.api.service.negotiate import negotiate
-from tilth.features.api.service.outcome import Outcome, outcome_of
-from tilth.features.api.service.preferences import Preferences, preferences_from
-from tilth.kernel.plan.change import WritePlan
-from tilth.kernel.plan.intent import WriteAction, WriteIntent
-from tilth.kernel.plan.sight import Sight
-from tilth.kernel.plan.write import plan_write
-from tilth.kernel.store.apply import carry_out
+from tilth.features.api.service.outcome import Job, Outcome
+from tilth.features.api.service.preferences import preferences_from
+from tilth.kernel.store.apply import told
 from tilth.kernel.store.scope import Scope
-from tilth.kernel.store.unit import Units
 from tilth.kit.clock import now
 from tilth.kit.ids import uuid7
 from tilth.runtime.web.problem import request_id_of
 
-_ACTIONS: dict[tuple[str, str], WriteAction] = {
-    ("collection", "POST"): "create",
-    ("related", "POST"): "create",
-    ("row", "PUT"): "replace",
-    ("row", "PATCH"): "update",
-    ("row", "DELETE"): "delete",
-    ("link", "PUT"): "link",
-    ("link", "DELETE"): "unlink",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """What every step of answering needs. base: where the API is, behind any root path."""
-
-    request: Request
-    backend: Backend
-    units: Units
-    sight: Sight
-    base: str
-
 
 async def write_answer(write: Write, address: Address) -> Response:
     request = write.request
-    _refuse_parameters(request)
-    negotiate(request.headers.get("accept"), (JSON,))
-    wanted = preferences_from(request.headers.getlist("prefer"))
-    plan = plan_write(await _intent(write, address), write.sight)
-    return _response(await _carried_out(write, plan, wanted))
+    sent = preferences_from(request.headers.getlist("prefer"))
+    wanted = preferences_at(address, request.method, sent)
+    is_one = address.place != "batch" and (address.place, request.method) not in _OF_MANY
+    offered = DOCUMENTS if is_one else (JSON,)
+    write = replace(write, media_type=negotiate(request.headers.get("accept"), offered))
+    job = await job_for(write, address, wanted)
+    return _response(await _carried_out(write, job, keep=not wanted.dry_run))
 
 
-def _refuse_parameters(request: Request) -> None:
-    if name := next(iter(request.query_params), None):
-        detail = f"{request.method} takes no parameters, and {name!r} is one."
-        raise bad_parameter(name, "unknown_parameter", detail)
+_OF_MANY = (("collection", "PATCH"), ("collection", "DELETE"))
 
 
-async def _intent(write: Write, address: Address) -> WriteIntent:
-    request = write.request
-    action = _ACTIONS[address.place, request.method]
-    body = await json_body(request) if action in ("create", "replace", "update") else None
-    conditions = request.headers.getlist("if-match")
-    if not conditions and address.place == "row" and address.resource in write.backend.conditional:
-        raise PreconditionRequired(
-            "Send If-Match with the ETag that the row was read with, so that no change is lost."
-        )
-    return WriteIntent(
-        action,
-        address.resource,
-        address.key,
-        address.relation,
-        address.other,
-        body,
-        row_parts(conditions) if conditions else None,
-    )
-
-
-async def _carried_out(write: Write, plan: WritePlan, wanted: Preferences) -> Outcome:
+async def _carried_out(write: Write, job: Job, *, keep: bool) -> Outcome:
+    """The one place where a unit is given its work, whatever the request asks for."""
     request_id = request_id_of(write.request.scope)
 
     def work(session: Session) -> Outcome:
-        scope = Scope(session, write.sight, write.backend.records, now, uuid7, request_id)
-        [change] = carry_out(scope, [plan])
-        return outcome_of(change, write.base, wanted)
+        backend = write.backend
+        scope = Scope(session, write.sight, backend.records, backend.outbox, now, uuid7, request_id)
+        return told(scope, lambda: job(scope))
 
-    return await write.units.run(work, keep=not wanted.dry_run)
+    return await write.once.run(write.request, write.sight.actor, write.units, work, keep=keep)
 
 
 def _response(outcome: Outcome) -> Response:
-    headers = {"cache-control": CACHING, **outcome.headers}
+    headers = {"cache-control": CACHING, "vary": VARY, **outcome.headers}
     return Response(outcome.body, status_code=outcome.status, headers=headers)
-
-
-def accept_headers(methods: tuple[str, ...]) -> dict[str, str]:
-    """`Accept-Post` and `Accept-Patch` for OPTIONS: the media types of bodies."""
-    kinds = {"POST": "accept-post", "PATCH": "accept-patch"}
-    return {kinds[m]: ", ".join(ACCEPTED[m]) for m in methods if m in kinds}

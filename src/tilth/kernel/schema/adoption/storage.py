@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.types import NullType, TypeEngine
 
 from tilth.kernel.schema.adoption.moments import moment_type
+from tilth.kernel.schema.types import MixedText
 
 Value = TypeVar("Value", int, float, str)
 
@@ -153,8 +154,9 @@ def fitting_type(declared: TypeEngine[Any], sample: Sample) -> TypeEngine[Any]:
 def _by_storage(sample: Sample) -> TypeEngine[Any]:
     if sample.only_numbers:
         return Float() if sample.reals else BigInteger()
-    holds_other = sample.integers or sample.reals or sample.texts
-    return Text() if holds_other else LargeBinary()
+    if sample.integers or sample.reals:
+        return MixedText()
+    return Text() if sample.texts else LargeBinary()
 
 
 def _all_truths(sample: Sample) -> bool:

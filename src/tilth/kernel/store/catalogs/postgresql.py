@@ -13,6 +13,8 @@ from sqlalchemy import (
     Identity,
     TableClause,
     Text,
+    and_,
+    case,
     cast,
     column,
     exists,
@@ -43,26 +45,31 @@ _VIEWS = frozenset("vm")
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One line of pg_class. kind: relkind. readable: the role we are may select from it."""
+    """One line of pg_class. kind: relkind. obstacle: why it cannot be read, empty if it can.
+
+    has_heirs: selecting from it also gives the rows of tables that INHERIT from it.
+    """
 
     name: str
     kind: str
-    readable: bool
+    obstacle: str
+    has_heirs: bool
 
 
 def postgresql_catalog(connection: Connection, schema: str | None) -> Catalog:
     """Tables, views, materialized views and foreign tables that the role may read.
 
+    A view is not tried out, since that may take long: one that fails is told when it is asked for.
     Partitions are read through their parent; what belongs to an extension is left out.
     schema: None for the first of the search path.
     """
     inspector = inspect(connection)
     listed = _listed(connection, schema or inspector.default_schema_name or "public")
-    readable = {each.name: each for each in listed if each.readable}
+    readable = {each.name: each for each in listed if not each.obstacle}
     notes = [
-        f"{_KINDS[each.kind]} {each.name!r} is left out: no right to read it."
+        f"{_KINDS[each.kind]} {each.name!r} is left out: {each.obstacle}."
         for each in listed
-        if not each.readable
+        if each.obstacle
     ]
     if not readable:
         return Catalog((), tuple(notes))
@@ -72,7 +79,7 @@ def postgresql_catalog(connection: Connection, schema: str | None) -> Catalog:
 
 def _listed(connection: Connection, schema: str) -> list[_Listed]:
     relation = _catalog_table(
-        "pg_class", "oid", "relname", "relkind", "relispartition", "relnamespace"
+        "pg_class", "oid", "relname", "relkind", "relispartition", "relnamespace", "relispopulated"
     )
     namespace = _catalog_table("pg_namespace", "oid", "nspname")
     depend = _catalog_table("pg_depend", "classid", "objid", "deptype")
@@ -82,8 +89,18 @@ def _listed(connection: Connection, schema: str) -> list[_Listed]:
         depend.c.deptype == literal_column("'e'"),
     )
     kind = cast(relation.c.relkind, Text)
+    heirs = _catalog_table("pg_inherits", "inhparent")
+    has_heirs = and_(kind == "r", exists().where(heirs.c.inhparent == relation.c.oid))
+    obstacle = case(
+        (~func.has_table_privilege(relation.c.oid, "SELECT"), "no right to read it"),
+        (
+            ~relation.c.relispopulated,
+            "it has not been filled, which REFRESH MATERIALIZED VIEW does",
+        ),
+        else_="",
+    )
     chosen = (
-        select(relation.c.relname, kind, func.has_table_privilege(relation.c.oid, "SELECT"))
+        select(relation.c.relname, kind, obstacle, has_heirs)
         .join_from(relation, namespace, relation.c.relnamespace == namespace.c.oid)
         .where(
             namespace.c.nspname == schema,
@@ -124,15 +141,21 @@ def _tables(
             name,
             schema,
             tuple(map(_column, columns.get(place, []))),
-            _key(keys.get(place)),
-            tuple(_uniques(indexes.get(place, []))),
+            () if each.has_heirs else _key(keys.get(place)),
+            () if each.has_heirs else tuple(_uniques(indexes.get(place, []))),
             tuple(_references(references.get(place, []), schema)),
             _comment(comments.get(place)),
             is_view=each.kind in _VIEWS,
         )
         if table.columns:
             tables.append(table)
-    return tables, [note for table in tables for note in _unknown(table)]
+    notes = [
+        f"{each.name!r} is inherited from, and its key holds for its own rows only: "
+        "rows are listed but not addressed."
+        for each in listed.values()
+        if each.has_heirs
+    ]
+    return tables, [*notes, *(note for table in tables for note in _unknown(table))]
 
 
 def _unknown(table: FoundTable) -> list[str]:

@@ -81,20 +81,25 @@ def _table(connection: Connection, listed: _Listed) -> tuple[FoundTable | None, 
     if not named:
         return None, [f"{listed.kind} {name!r} is left out: it has no columns."]
     declared_key = tuple(row.name for row in sorted(named, key=lambda row: row.pk) if row.pk)
+    indexes = _pragma(connection, "index_list", name, "name", "unique", "origin", "partial")
+    rowid = _rowid(listed, named, indexes)
     order = _order(listed, declared_key)
     declared = {row.name: _declared(row) for row in named}
     samples = samples_of(connection, name, declared, order)
-    key = _usable_key(connection, listed, named, declared_key)
+    key = _usable_key(connection, listed, named, declared_key, rowid)
     if key != declared_key:
         notes.append(f"{name!r} has NULL in its primary key: rows are listed but not addressed.")
-    fits = [_column(row, samples.get(row.name, Sample()), listed, key) for row in named]
+    fits = [
+        _column(name, row, samples.get(row.name, Sample()), key, is_rowid=row.name == rowid)
+        for row in named
+    ]
     notes += [note for _, note in fits if note]
     table = FoundTable(
         name,
         None,
         tuple(column for column, _ in fits),
         key,
-        tuple(_uniques(connection, name)),
+        tuple(_uniques(connection, indexes)),
         tuple(_references(connection, name)),
         is_view=listed.kind == "view",
     )
@@ -108,7 +113,7 @@ def _order(listed: _Listed, key: Names) -> Sequence[str] | None:
 
 
 def _column(
-    row: Row[Any], sample: Sample, listed: _Listed, key: Names
+    table: str, row: Row[Any], sample: Sample, key: Names, *, is_rowid: bool
 ) -> tuple[Column[Any], str | None]:
     declared = _declared(row)
     fitting = fitting_type(declared, sample)
@@ -120,26 +125,36 @@ def _column(
         *computed,
         nullable=not row.notnull and row.name not in key,
         server_default=default,
-        autoincrement=_is_rowid(row, listed, key),
+        autoincrement=is_rowid,
         info={"tilth_kind": "datetime"} if isinstance(fitting, SpelledMoment) else None,
     )
-    return made, _misfit(listed.name, row, declared, fitting)
+    return made, _misfit(table, row, declared, fitting)
 
 
 def _declared(row: Row[Any]) -> TypeEngine[Any]:
     return declared_type(_GENERATED.sub("", row.type))
 
 
-def _is_rowid(row: Row[Any], listed: _Listed, key: Names) -> bool:
-    """Only this exact spelling makes the key an alias of the rowid, which SQLite counts up."""
-    return listed.has_rowid and key == (row.name,) and row.type.upper() == "INTEGER"
+def _rowid(listed: _Listed, rows: Sequence[Row[Any]], indexes: Sequence[Row[Any]]) -> str | None:
+    """The column that is an alias of the rowid, which SQLite counts up.
+
+    Every other key has an index of its own, also INTEGER PRIMARY KEY DESC, which may hold text
+    (sqlite.org/lang_createtable.html#rowids_and_the_integer_primary_key).
+    """
+    key = [row.name for row in rows if row.pk]
+    is_alias = listed.has_rowid and len(key) == 1 and all(each.origin != "pk" for each in indexes)
+    return key[0] if is_alias else None
 
 
 def _usable_key(
-    connection: Connection, listed: _Listed, rows: Sequence[Row[Any]], key: Names
+    connection: Connection,
+    listed: _Listed,
+    rows: Sequence[Row[Any]],
+    key: Names,
+    rowid: str | None,
 ) -> Names:
     may_hold_null = listed.has_rowid and any(
-        row.pk and not row.notnull and not _is_rowid(row, listed, key) for row in rows
+        row.pk and not row.notnull and row.name != rowid for row in rows
     )
     return () if may_hold_null and has_null_in_key(connection, listed.name, key) else key
 
@@ -154,8 +169,8 @@ def _misfit(
     return f"{table}.{row.name} is declared {row.type} and holds other values: it is {found.name}."
 
 
-def _uniques(connection: Connection, table: str) -> Iterator[Names]:
-    for index in _pragma(connection, "index_list", table, "name", "unique", "origin", "partial"):
+def _uniques(connection: Connection, indexes: Sequence[Row[Any]]) -> Iterator[Names]:
+    for index in indexes:
         if index.unique and not index.partial and index.origin != "pk":
             rows = _pragma(connection, "index_info", index.name, "seqno", "name")
             # An expression has no name.

@@ -5,22 +5,35 @@ from typing import Literal
 
 from tilth.errors import BadRequest, Conflict, Invalid, Unavailable
 
-Code = Literal["database_unavailable", "database_busy", "query_timeout", "database_schema"]
+Code = Literal[
+    "database_unavailable", "database_busy", "query_timeout", "database_schema", "database_rows"
+]
+
+_MENDED_BY_PEOPLE = frozenset({"database_schema", "database_rows"})
+"""To ask again in a second is no advice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """sentence: complete, and free of addresses, names of users and passwords. hint: what to do."""
+    """sentence: complete, and free of addresses, names of users and passwords. hint: what to do.
+
+    told: what a client reads instead, where the sentence names a table or column.
+    """
 
     code: Code
     sentence: str
     hint: str = ""
+    told: str = ""
 
 
 def unavailable(failure: Failure, label: str) -> Unavailable:
-    """The 503 of a request. Which database, and the hint, are notes: for logs, not for clients."""
-    error = Unavailable(failure.sentence, code=failure.code, headers={"Retry-After": "1"})
-    error.add_note(f"{label}: {failure.hint}" if failure.hint else label)
+    """The 503 of a request. Which database, table and column, and the hint: notes for the log."""
+    again = "" if failure.code in _MENDED_BY_PEOPLE else "1"
+    error = Unavailable(
+        failure.told or failure.sentence, code=failure.code, headers={"Retry-After": again}
+    )
+    log = " ".join(filter(None, (failure.told and failure.sentence, failure.hint)))
+    error.add_note(f"{label}: {log}" if log else label)
     return error
 
 
@@ -63,11 +76,21 @@ def no_connection_free(seconds: float) -> Failure:
     )
 
 
+UNREADABLE_ROWS = Failure(
+    "database_rows",
+    "The database cannot compute a value of the rows that were asked for.",
+    "A view divides by zero or converts a value that does not fit, for example: "
+    "select from it directly to see what.",
+)
+UNLIKE_MODELS = "The tables of the database do not fit the models."
+
+
 def missing_table(name: str | None) -> Failure:
     table = f'Table "{name}"' if name else "A table"
     return Failure(
         "database_schema",
-        f"{table} does not exist in the database; `tilth dev` creates missing tables.",
+        f"{table} does not exist in the database; `tilth create-tables` creates it.",
+        told=UNLIKE_MODELS,
     )
 
 
@@ -77,4 +100,5 @@ def missing_column(name: str | None) -> Failure:
         "database_schema",
         f"{column} does not exist in the database, although the models name it.",
         "Bring the database and the models to the same version.",
+        told=UNLIKE_MODELS,
     )

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import asyncpg  # type: ignore[import-untyped]
 
 from tilth.kernel.store.drivers.failure import (
+    UNREADABLE_ROWS,
     Failure,
     missing_column,
     missing_table,
@@ -67,6 +68,8 @@ def postgres_failure(exc: BaseException, *, sql: str = "", seconds: float = 0.0)
             return missing_table(_name_at(exc, sql))
         case "42703":
             return missing_column(_name_at(exc, sql))
+    if sql and state[:2] in _OF_ROWS:
+        return UNREADABLE_ROWS
     return _BY_STATE.get(state) or _BY_CLASS.get(state[:2])
 
 
@@ -136,6 +139,20 @@ _SCHEMA_DIFFERS = Failure(
     "The tables of the database do not fit the models: a type or function is not as expected.",
     "Bring the database and the models to the same version.",
 )
+_UNFILLED = Failure(
+    "database_rows",
+    "A materialized view that is read has not been filled yet.",
+    "Fill it with REFRESH MATERIALIZED VIEW.",
+)
+_NO_SUCH_OPERATION = Failure(
+    "database_rows",
+    "The database cannot compare or search the values of a field in the way that is asked.",
+    "Before version 18, PostgreSQL searches no text under a nondeterministic collation.",
+)
+_FOREIGN = Failure(
+    "database_rows", "What a foreign table of the database stands for cannot be read."
+)
+_DAMAGED = Failure("database_unavailable", "The database server reports damaged data.")
 _CONFLICT = Failure("database_busy", "The read collided with another transaction.")
 
 _BY_STATE: Mapping[str, Failure] = MappingProxyType(
@@ -165,8 +182,11 @@ _BY_STATE: Mapping[str, Failure] = MappingProxyType(
         "42501": Failure(
             "database_schema",
             "The database user lacks a right that the application needs.",
-            "GRANT it SELECT on the tables, and for `tilth dev` also CREATE on the schema.",
+            "GRANT it SELECT on the tables, and to create tables also CREATE on the schema.",
         ),
+        "0A000": _NO_SUCH_OPERATION,
+        "55000": _UNFILLED,
+        "58P01": _FOREIGN,
         "42704": _SCHEMA_DIFFERS,
         "42804": _SCHEMA_DIFFERS,
         "42846": _SCHEMA_DIFFERS,
@@ -175,5 +195,14 @@ _BY_STATE: Mapping[str, Failure] = MappingProxyType(
     }
 )
 _BY_CLASS: Mapping[str, Failure] = MappingProxyType(
-    {"08": REFUSED, "53": _OUT_OF_RESOURCES, "57": _SHUT_DOWN, "58": _OUT_OF_RESOURCES}
+    {
+        "08": REFUSED,
+        "53": _OUT_OF_RESOURCES,
+        "57": _SHUT_DOWN,
+        "58": _OUT_OF_RESOURCES,
+        "HV": _FOREIGN,
+        "XX": _DAMAGED,
+    }
 )
+_OF_ROWS = frozenset({"21", "22", "2F", "38", "39", "P0"})
+"""Classes of what goes wrong in views and in the functions they call."""

@@ -7,6 +7,7 @@ import re
 import sqlite3
 
 from tilth.kernel.store.drivers.failure import (
+    UNREADABLE_ROWS,
     Failure,
     missing_column,
     missing_table,
@@ -38,8 +39,10 @@ def sqlite_failure(
             return NO_MEMORY
         case sqlite3.SQLITE_READONLY if exc.sqlite_errorcode != sqlite3.SQLITE_READONLY:
             return UNRECOVERED
+        case sqlite3.SQLITE_TOOBIG:
+            return UNREADABLE_ROWS
         case sqlite3.SQLITE_ERROR:
-            return _missing_name(str(exc))
+            return _failure_in_words(str(exc))
     return None
 
 
@@ -68,7 +71,7 @@ UNRECOVERED = Failure(
 MISSING_FILE = Failure(
     "database_unavailable",
     "The database file does not exist.",
-    "Check the path; `tilth dev` creates the database of an application.",
+    "Check the path; `tilth create-tables` creates the database of an application.",
 )
 MISSING_FOLDER = Failure(
     "database_unavailable",
@@ -117,9 +120,13 @@ def _absence(folder: str) -> Failure:
 _MISSING = re.compile(r"no such (?P<what>table|column): (?P<name>.+)")
 
 
-def _missing_name(message: str) -> Failure | None:
+# What functions in a view say of a value; all of it has the one code of every mistake in SQL.
+_VALUE = re.compile(r"integer overflow|malformed JSON|JSON path error.*|bad JSON path.*")
+
+
+def _failure_in_words(message: str) -> Failure | None:
     found = _MISSING.fullmatch(message)
     if found is None:
-        return None
+        return UNREADABLE_ROWS if _VALUE.fullmatch(message) else None
     make = missing_table if found["what"] == "table" else missing_column
     return make(found["name"].rpartition(".")[2])

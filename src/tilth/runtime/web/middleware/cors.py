@@ -8,7 +8,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tilth.runtime.web.media import header
 
-EXPOSED = ("ETag", "Link", "Location", "Preference-Applied", "Server-Timing", "X-Request-ID")
+EXPOSED = (
+    *("ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied"),
+    *("Server-Timing", "X-Request-ID"),
+)
 PREFLIGHT_SECONDS = 600
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tilth.features.api.service.links import collection_path, related_path
-from tilth.features.api.service.media import CSV, JSON, NDJSON
+from tilth.features.api.service.media import CSV, HAL, HAL_FORMS, JSON, NDJSON
 from tilth.features.api.service.openapi.changes import (
     Changing,
     collection_changes,
@@ -32,6 +32,18 @@ PathItem = dict[str, Any]
 _LIST_REFUSALS = (400, 401, 406, 429, 503)
 _ROW_REFUSALS = (400, 401, 404, 406, 429, 503)
 _OPTIONS_REFUSALS = (400, 401, 404, 429)
+
+_LINKED: Part = {
+    "type": "object",
+    "properties": {"_links": {"type": "object"}, "_embedded": {"type": "object"}},
+    "required": ["_links"],
+}
+_WITH_FORMS: Part = {
+    **_LINKED,
+    "properties": {**_LINKED["properties"], "_templates": {"type": "object"}},
+    "required": ["_links", "_templates"],
+}
+HYPERMEDIA: Mapping[str, Part] = {HAL: {"schema": _LINKED}, HAL_FORMS: {"schema": _WITH_FORMS}}
 
 _ANY_KEY: Part = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
 
@@ -147,7 +159,8 @@ def _collection(writing: Writing, described: Described) -> Place:
 def _row(writing: Writing, described: Described, key: Reference) -> Place:
     resource = described.access.resource
     name = _spoken(singular(resource))
-    found = answer(writing.responses, f"The {name}.", {JSON: {"schema": described.row}})
+    content = {JSON: {"schema": described.row}, **HYPERMEDIA}
+    found = answer(writing.responses, f"The {name}.", content)
     return Place(
         get_id=writing.operations.gets[resource.name],
         stem=singular(resource),
@@ -234,6 +247,7 @@ def page_content(page: Reference) -> Mapping[str, Part]:
         JSON: {"schema": page},
         CSV: _text("A header line, then a line per row (RFC 4180)."),
         NDJSON: _text("A row as JSON per line."),
+        **HYPERMEDIA,
     }
 
 
@@ -259,7 +273,7 @@ def index_of(writing: Writing) -> PathItem:
         "additionalProperties": False,
     }
     found = {"description": "The resources there are.", "content": {JSON: {"schema": schema}}}
-    refused = _by_status(writing.responses.with_body, (401, 429))
+    refused = _by_status(writing.responses.with_body, (401, 406, 429))
     return {
         "get": {
             "operationId": writing.names.fresh("list_resources"),

@@ -43,7 +43,9 @@ _HEADERS: Mapping[str, tuple[str, Part]] = {
 }
 
 _EVERYWHERE = ("X-Request-ID", "Server-Timing")
-_OF_AN_ANSWER = (*_EVERYWHERE, "Cache-Control", "Vary", "ETag", "Link", "Content-Disposition")
+_OF_AN_ANSWER = (
+    *_EVERYWHERE, "Cache-Control", "Vary", "ETag", "Link", "Content-Disposition", "Allow"
+)  # fmt: skip
 
 _OF_OPTIONS = ("Allow", "Accept-Post", "Accept-Patch")
 _OF_A_CHANGE = (*_EVERYWHERE, "Cache-Control", "ETag", "Preference-Applied")

@@ -1,0 +1,249 @@
+"""Kill the server again and again while it writes, then count: is everything there that was acknowledged?
+
+    python bench/kill.py sqlite --seed 1 --kills 30 --writes 10000
+    python bench/kill.py postgresql --seed 1 --kills 30 --writes 10000
+
+Clients create rows one by one and in batches. What was answered 201 or 200 must be stored, a batch
+whole or not at all, and each row must have exactly one event. PostgreSQL is started for the run;
+it is `tilth serve` that is killed, by SIGKILL, at moments that the seed decides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import httpx
+from sqlalchemy import Engine, text
+
+from tilth.kernel.store.sync import sync_engine
+
+ROOT = Path(__file__).parent.parent
+TILTH = Path(sys.executable).with_name("tilth")
+
+APP = """
+from sqlalchemy import String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from tilth import Policy, Tilth, public
+
+class Base(DeclarativeBase):
+    pass
+
+class Entry(Base):
+    __tablename__ = "entry"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    group: Mapped[str | None] = mapped_column(String(40))
+
+app = Tilth()
+app.expose(Entry, Policy(read=public, create=public))
+"""
+
+BATCH = 5
+CLIENTS = 8
+
+
+@dataclass(slots=True)
+class Ledger:
+    """names: of rows that were acknowledged one by one. groups: of batches that were, as a whole."""
+
+    wanted: int
+    names: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    unknown: int = 0
+
+    @property
+    def acknowledged(self) -> int:
+        return len(self.names) + BATCH * len(self.groups)
+
+    @property
+    def is_full(self) -> bool:
+        return self.acknowledged >= self.wanted
+
+
+async def write_on(client: int, base: str, ledger: Ledger, chance: random.Random) -> None:
+    """Until the ledger is full. A request without an answer may or may not have been carried out."""
+    number = 0
+    async with httpx.AsyncClient(base_url=base, timeout=10) as http:
+        while not ledger.is_full:
+            number += 1
+            name = f"c{client}-{number}"
+            try:
+                if chance.random() < 0.2:
+                    await _batch(http, name, ledger)
+                else:
+                    await _single(http, name, ledger)
+            except httpx.ConnectError:
+                await asyncio.sleep(0.05)
+            except httpx.HTTPError:
+                ledger.unknown += 1
+
+
+async def _single(http: httpx.AsyncClient, name: str, ledger: Ledger) -> None:
+    answer = await http.post("/api/entries", json={"name": name})
+    if answer.status_code == 201:
+        ledger.names.append(name)
+
+
+async def _batch(http: httpx.AsyncClient, name: str, ledger: Ledger) -> None:
+    rows = [{"name": f"{name}-{place}", "group": name} for place in range(BATCH)]
+    operations = [{"method": "POST", "path": "/api/entries", "body": row} for row in rows]
+    answer = await http.post("/api/batch", json={"operations": operations})
+    if answer.status_code == 200:
+        ledger.groups.append(name)
+
+
+class Server:
+    """`tilth serve`, one life after the other, on one port."""
+
+    def __init__(self, app: Path, url: str) -> None:
+        self._app, self._url = app, url
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self._launch()
+        async with httpx.AsyncClient(base_url=self.base) as http:
+            for _ in range(600):
+                try:
+                    if (await http.get("/livez")).status_code == 200:
+                        return
+                except httpx.HTTPError:
+                    await asyncio.sleep(0.05)
+        raise RuntimeError("The server did not start within 30 seconds.")
+
+    def _launch(self) -> None:
+        self._process = subprocess.Popen(
+            [TILTH, "serve", str(self._app), "--port", str(self.port)],
+            env={**os.environ, "TILTH_DATABASE": self._url},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def kill(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+async def ordeal(server: Server, ledger: Ledger, kills: int, chance: random.Random) -> int:
+    """Answers how often the server was killed."""
+    await server.start()
+    seeds = [random.Random(chance.random()) for _ in range(CLIENTS)]
+    clients = [
+        asyncio.create_task(write_on(n, server.base, ledger, own)) for n, own in enumerate(seeds)
+    ]
+    killed = 0
+    while not ledger.is_full or killed < kills:
+        if ledger.is_full:
+            # There is time for more kills than for writes: go on writing.
+            ledger.wanted = ledger.acknowledged + 200
+            clients += [
+                asyncio.create_task(write_on(CLIENTS + len(clients), server.base, ledger, chance))
+            ]
+        await asyncio.sleep(chance.uniform(0.2, 1.5))
+        server.kill()
+        killed += 1
+        await server.start()
+    await asyncio.gather(*clients)
+    server.kill()
+    return killed
+
+
+def findings(engine: Engine, ledger: Ledger) -> Iterator[str]:
+    """What is wrong with the database, compared with what was acknowledged."""
+    with engine.connect() as connection:
+        rows = connection.execute(text('SELECT name, "group" FROM entry')).all()
+        told = connection.execute(text("SELECT count(*) FROM tilth_event")).scalar_one()
+        if engine.dialect.name == "sqlite":
+            verdict = connection.execute(text("PRAGMA integrity_check")).scalar_one()
+            if verdict != "ok":
+                yield f"integrity_check says {verdict}"
+    names, sizes = {name for name, _ in rows}, dict[str, int]()
+    for _, group in rows:
+        if group is not None:
+            sizes[group] = sizes.get(group, 0) + 1
+    lost = [name for name in ledger.names if name not in names]
+    lost += [group for group in ledger.groups if group not in sizes]
+    yield from (f"{name} was acknowledged and is lost" for name in lost)
+    yield from (f"{group} has {n} of {BATCH} rows" for group, n in sizes.items() if n != BATCH)
+    if told != len(rows):
+        yield f"{len(rows)} rows have {told} events"
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'entries.db'}"
+        return
+    sys.path.insert(0, str(ROOT))
+    import conftest  # the tests know how to start PostgreSQL
+
+    with ExitStack() as stack:
+        place = Path(tempfile.mkdtemp(prefix="tilth-pg-"))
+        server = stack.enter_context(conftest._server_in(place))
+        yield stack.enter_context(server.new_database())
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("kind", choices=["sqlite", "postgresql"])
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--kills", type=int, default=30)
+    arguments.add_argument("--writes", type=int, default=10_000)
+    asked = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as name, database(asked.kind, Path(name)) as url:
+        return _run(asked, Path(name), url)
+
+
+def _run(asked: argparse.Namespace, folder: Path, url: str) -> int:
+    app = folder / "entries.py"
+    app.write_text(APP)
+    environment = {**os.environ, "TILTH_DATABASE": url}
+    make = [
+        sys.executable,
+        "-c",
+        "from tilth.cli.opening import create_tables; import entries; create_tables(entries.app.freeze())",
+    ]
+    subprocess.run(make, cwd=folder, env=environment, check=True)
+    ledger, chance = Ledger(asked.writes), random.Random(asked.seed)
+    server, started = Server(app, url), perf_counter()
+    try:
+        killed = asyncio.run(ordeal(server, ledger, asked.kills, chance))
+    finally:
+        server.kill()
+    engine = sync_engine(url)
+    wrong = list(findings(engine, ledger))
+    engine.dispose()
+    print(
+        f"{asked.kind}, seed {asked.seed}: {ledger.acknowledged} writes acknowledged "
+        f"({len(ledger.groups)} batches of {BATCH}), {ledger.unknown} without an answer, "
+        f"{killed} kills, {perf_counter() - started:.0f} s"
+    )
+    for each in wrong:
+        print(each)
+    print(f"{'nothing' if not wrong else len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

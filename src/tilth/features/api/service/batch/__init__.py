@@ -1,0 +1,1 @@
+"""Several changes in one request and one transaction."""

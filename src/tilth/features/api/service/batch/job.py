@@ -1,0 +1,111 @@
+"""Operations → one job: each is planned when those before it are done, and all are kept or none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from tilth.errors import Fault, MethodNotAllowed, ProblemError, invalid
+from tilth.features.api.service.addresses import Address, address_of, check_is_here
+from tilth.features.api.service.allowed import declared_methods
+from tilth.features.api.service.batch.operations import Operation
+from tilth.features.api.service.batch.references import body_with, path_with
+from tilth.features.api.service.changes import change_intent
+from tilth.features.api.service.media import JSON
+from tilth.features.api.service.outcome import Job, Outcome, outcome_of
+from tilth.features.api.service.preferences import Preferences
+from tilth.kernel.plan.intent import WriteIntent
+from tilth.kernel.plan.sight import Sight
+from tilth.kernel.plan.write import plan_write
+from tilth.kernel.store.apply import Change, apply
+from tilth.kernel.store.scope import Scope
+
+_TOLD = ("etag", "location")
+
+Row = Mapping[str, Any]
+
+
+def batch_job(
+    operations: Sequence[Operation], conditional: Collection[str], base: str, wanted: Preferences
+) -> Job:
+    """conditional: resources whose rows are changed with if_match only."""
+
+    def job(scope: Scope) -> Outcome:
+        rows: dict[str, Row | None] = {}
+        results: list[dict[str, object]] = []
+        for operation in operations:
+            with _told_where(operation):
+                intent = _intent(operation, rows, scope.sight, conditional)
+            with _told_where(operation, "/body"):
+                change = apply(scope, plan_write(intent, scope.sight))
+            rows |= dict.fromkeys(_names(operation), _row_of(change))
+            results.append(_result(outcome_of(change, base, Preferences(minimal=wanted.minimal))))
+            # The next one finds what is stored, as a request of its own would.
+            scope.session.expunge_all()
+        headers = {"preference-applied": wanted.applied} if wanted.applied else {}
+        body = orjson.dumps({"results": results})
+        return Outcome(200, {**headers, "content-type": JSON}, body)
+
+    return job
+
+
+def _names(operation: Operation) -> Iterator[str]:
+    yield str(operation.index)
+    if operation.name is not None:
+        yield operation.name
+
+
+def _row_of(change: Change) -> Row | None:
+    """As the caller may read it: a reference tells no more than an answer does."""
+    is_row = change.plan.action in ("create", "update")
+    row = change.after if is_row else None
+    return row.shown if row is not None and row.granted["read"] else None
+
+
+def _result(outcome: Outcome) -> dict[str, object]:
+    headers = {name: outcome.headers[name] for name in _TOLD if name in outcome.headers}
+    body = orjson.Fragment(outcome.body) if outcome.body else None
+    return {"status": outcome.status, "headers": headers, "body": body}
+
+
+def _intent(
+    operation: Operation, rows: Mapping[str, Row | None], sight: Sight, conditional: Collection[str]
+) -> WriteIntent:
+    path = path_with(rows, operation.path, "/path")
+    address = address_of(path.removeprefix("/").split("/"), sight)
+    _check_method(operation.method, address, sight)
+    if operation.method != "DELETE" and address.place != "link" and not operation.has_body:
+        raise invalid([Fault("/body", "required", "Is required.")])
+    body = body_with(rows, operation.body, "/body")
+    if_match = () if operation.if_match is None else (operation.if_match,)
+    return change_intent(operation.method, address, body, if_match, conditional)
+
+
+def _check_method(method: str, address: Address, sight: Sight) -> None:
+    """Raises what a request of its own would be answered with."""
+    declared = declared_methods(sight, address, writable=True)
+    one_row = [m for m in declared if address.place != "collection" or m not in ("PATCH", "DELETE")]
+    if method in one_row:
+        return
+    check_is_here(sight, address)
+    allowed = ", ".join(one_row)
+    detail = f"{method} is not for this address in a batch. Methods: {allowed}."
+    raise MethodNotAllowed(detail, headers={"allow": allowed})
+
+
+@contextmanager
+def _told_where(operation: Operation, below: str = "") -> Iterator[None]:
+    """An error that names its operation, and the members of it that are wrong."""
+    try:
+        yield
+    except ProblemError as exc:
+        faults = [
+            replace(fault, pointer=f"{operation.pointer}{below}{fault.pointer}")
+            for fault in exc.faults
+        ] or [Fault(operation.pointer, exc.code, exc.detail)]
+        detail = f"Operation {operation.index}: {exc.detail}"
+        raise replace(exc, detail=detail, faults=faults) from exc

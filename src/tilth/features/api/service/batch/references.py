@@ -1,0 +1,96 @@
+"""`{"$ref": "hero.id"}` in a body and `{$ref:hero.id}` in a path → values of earlier results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tilth.errors import Fault, invalid
+from tilth.features.api.service.links import encoded_part
+from tilth.kernel.plan.body import member
+
+Results = Mapping[str, Mapping[str, Any] | None]
+"""Name or number of an operation that is done → its row as the caller may read it, if there is one."""
+
+_IN_PATH = re.compile(r"\{\$ref:([^{}]*)\}")
+_TARGET = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*|0|[1-9][0-9]{0,2})\.(.+)", re.DOTALL | re.ASCII)
+_REF = "$ref"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A reference, and where in its operation it is. text: as sent, which may be no text at all."""
+
+    pointer: str
+    text: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    operation: str
+    field: str
+
+
+def target_of(text: Any) -> Target | None:
+    """None for what is no reference."""
+    found = _TARGET.fullmatch(text) if isinstance(text, str) else None
+    return None if found is None else Target(found[1], found[2])
+
+
+def places_in(path: str, body: Any) -> Iterator[Place]:
+    yield from (Place("/path", text) for text in _IN_PATH.findall(path))
+    yield from _places_in_body(body, "/body")
+
+
+def _places_in_body(value: Any, pointer: str) -> Iterator[Place]:
+    if isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _places_in_body(each, f"{pointer}/{place}")
+    elif isinstance(value, dict):
+        if value.keys() == {_REF}:
+            yield Place(pointer, value[_REF])
+            return
+        for name, each in value.items():
+            yield from _places_in_body(each, pointer + member(name))
+
+
+def body_with(results: Results, body: Any, pointer: str) -> Any:
+    """Raises Invalid. `{"$$ref": x}` stands for the object `{"$ref": x}` itself."""
+    if isinstance(body, list):
+        return [body_with(results, each, f"{pointer}/{at}") for at, each in enumerate(body)]
+    if not isinstance(body, dict):
+        return body
+    if body.keys() == {_REF}:
+        return _value(results, body[_REF], pointer)
+    return {
+        name[1:] if name == f"${_REF}" else name: body_with(results, each, pointer + member(name))
+        for name, each in body.items()
+    }
+
+
+def path_with(results: Results, path: str, pointer: str) -> str:
+    """A value is encoded as the part of a key: it cannot lead elsewhere. Raises Invalid."""
+
+    def part(found: re.Match[str]) -> str:
+        value = _value(results, found[1], pointer)
+        if value is None or isinstance(value, list | dict):
+            raise _bad(pointer, f"{found[1]!r} is null or a list, and no part of an address.")
+        return encoded_part(value if isinstance(value, str) else orjson.dumps(value).decode())
+
+    return _IN_PATH.sub(part, path)
+
+
+def _value(results: Results, text: Any, pointer: str) -> Any:
+    target = target_of(text)
+    row = results.get(target.operation) if target is not None else None
+    if target is None or row is None or target.field not in row:
+        raise _bad(pointer, f"The result of that operation has no {text!r} that you may read.")
+    return row[target.field]
+
+
+def _bad(pointer: str, detail: str) -> Exception:
+    return invalid([Fault(pointer, "bad_reference", detail)])

@@ -1,0 +1,171 @@
+"""Many rows at once: statements grow with hundreds of rows, not with each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.orm import class_mapper
+
+from tilth.errors import Conflict, Fault, Invalid, invalid
+from tilth.kernel.plan.change import Key, Reference, WritePlan
+from tilth.kernel.plan.many import ManyPlan
+from tilth.kernel.plan.write import refusal
+from tilth.kernel.policy.policy import Action
+from tilth.kernel.store import entities
+from tilth.kernel.store.apply import (
+    Change,
+    apply,
+    check_masks,
+    checked,
+    delete_and_tell,
+    owner_of,
+    rules_of,
+    tell,
+)
+from tilth.kernel.store.record import NamedBinds, Record, Wish
+from tilth.kernel.store.scope import Scope
+from tilth.kernel.store.source import replaced, source_of
+from tilth.kernel.store.upkeep import keep_up, new_entity
+from tilth.kernel.store.validation import faults_of
+from tilth.kernel.store.where import sql_of
+
+
+def create_many(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
+    """New rows of one resource, all in the same place. Raises what creating one raises.
+
+    What the model refuses is told of all rows at once, what the database refuses of the first.
+    """
+    if len(plans) == 1 or not all(map(_is_flat, plans)):
+        return [apply(scope, plan) for plan in plans]
+    owner_of(scope, plans[0])
+    made = _made(scope, plans)
+    try:
+        with scope.session.begin_nested():
+            scope.session.add_all(made)
+            scope.session.flush()
+    except StatementError as exc:
+        if not _is_refusal(exc):
+            raise
+        # One by one, the database says which row it was.
+        return [apply(scope, plan) for plan in plans]
+    return _as_created(scope, plans, made)
+
+
+def _is_refusal(exc: StatementError) -> bool:
+    """Of a value or a row, not a collision with another transaction: that is for the whole unit."""
+    return isinstance(exc, IntegrityError | DataError) or not isinstance(exc, DBAPIError)
+
+
+def _is_flat(plan: WritePlan) -> bool:
+    links = plan.owner[1].links if plan.owner is not None else None
+    return not plan.children and not plan.links and links is None
+
+
+def _made(scope: Scope, plans: Sequence[WritePlan]) -> list[Any]:
+    made: list[Any] = []
+    faults: list[Fault] = []
+    for plan in plans:
+        try:
+            made.append(new_entity(scope, plan))
+        except Invalid as exc:
+            faults.extend(exc.faults)
+            continue
+        found = faults_of(made[-1])
+        faults += [replace(each, pointer=plan.pointer + each.pointer) for each in found]
+    if faults:
+        raise invalid(faults)
+    return made
+
+
+def _as_created(scope: Scope, plans: Sequence[WritePlan], made: Sequence[Any]) -> list[Change]:
+    rights = plans[0].rights
+    chosen = {id(each.relation): each for plan in plans for each in plan.references}
+    wish = Wish(rights, rules_of(rights, ("read", "create")), tuple(chosen.values()))
+    mapper = class_mapper(type(made[0]))
+    keys = [tuple(mapper.primary_key_from_instance(each)) for each in made]
+    found = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
+    changes: list[Change] = []
+    for plan, key in zip(plans, keys, strict=True):
+        # A column may give a key back in another spelling than it was given.
+        after = found.get(key) or scope.records.look(scope.session, wish, key, scope.sight.actor)
+        after = checked(scope, plan, _asked_by(plan, after))
+        tell(scope, rights, "created", None, after)
+        changes.append(Change(plan, None, after))
+    return changes
+
+
+def _asked_by(plan: WritePlan, after: Record | None) -> Record | None:
+    """With the references that this row's plan asks for, which other rows' may not."""
+    if after is None:
+        return None
+    asked = {id(each.relation) for each in plan.references}
+    dangling: tuple[Reference, ...] = tuple(e for e in after.dangling if id(e.relation) in asked)
+    return replace(after, dangling=dangling)
+
+
+def change_many(scope: Scope, plan: ManyPlan) -> list[Change]:
+    """Every row that matches is changed, or none. Raises Conflict when more do than may."""
+    rows = _matching_rows(scope, plan)
+    plans = {key: replace(plan.each, key=key) for key in rows}
+    if plan.each.links:
+        return [apply(scope, each) for each in plans.values()]
+    if plan.each.action == "delete":
+        delete_and_tell(scope, plan.each, list(rows.values()))
+        return [Change(plans[key], row, None) for key, row in rows.items()]
+    return _updated(scope, plan.each, rows)
+
+
+def _updated(scope: Scope, each: WritePlan, rows: dict[Key, Record]) -> list[Change]:
+    changed = {k: row for k, row in rows.items() if entities.assign(row.entity, each.values)}
+    for row in changed.values():
+        keep_up(scope, each, row.entity)
+    if changed:
+        entities.flush(scope.session, each, next(iter(changed.values())).entity)
+    wish = Wish(each.rights, rules_of(each.rights, ("read", "update")), each.references)
+    found = scope.records.look_many(scope.session, wish, list(changed), scope.sight.actor)
+    changes: list[Change] = []
+    for key, before in rows.items():
+        after = before
+        if key in changed:
+            after = checked(scope, each, found.get(key))
+            tell(scope, each.rights, "updated", before, after)
+        changes.append(Change(replace(each, key=key), before, after))
+    return changes
+
+
+def _matching_rows(scope: Scope, plan: ManyPlan) -> dict[Key, Record]:
+    """Locked, and matching still: they may have changed before they were."""
+    action: Action = "delete" if plan.each.action == "delete" else "update"
+    rights = plan.each.rights
+    wish = Wish(rights, rules_of(rights, ("read", action)), entity=True)
+    keys = _matching_keys(scope, plan)
+    rows = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
+    if scope.session.get_bind().dialect.name != "sqlite":
+        keys = _matching_keys(scope, plan)
+    rows = {key: rows[key] for key in keys if key in rows}
+    for row in rows.values():
+        if not row.granted[action]:
+            raise refusal(scope.sight, rights, action)
+        check_masks(plan.each, row)
+    return rows
+
+
+def _matching_keys(scope: Scope, plan: ManyPlan) -> list[Key]:
+    access = plan.each.rights.access
+    binds = NamedBinds(scope.records.dialect)
+    source = source_of(access, binds)
+    fields = access.resource.fields
+    key = [replaced(fields[name].expression, source.find) for name in access.resource.key]
+    asked = select(*key).select_from(source.rows).where(sql_of(plan.where, source, binds))
+    values = {**binds.values_for(scope.sight.actor), **binds.values_in(plan.values)}
+    found = scope.session.execute(asked.order_by(*key).limit(plan.most + 1), values).all()
+    if len(found) > plan.most:
+        raise Conflict(
+            f"More than {plan.most:,} rows match, the most that may be affected; none was changed.",
+            code="too_many_rows",
+        )
+    return [tuple(row) for row in found]

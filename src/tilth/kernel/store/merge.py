@@ -1,0 +1,71 @@
+"""MergePlan → Change: the row is created, or the one that is there is changed.
+
+Race-safe on both databases: whoever comes second finds the unique value taken, goes back to the
+savepoint, and changes the row of who came first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from tilth.errors import Conflict
+from tilth.kernel.plan.change import Key, Row
+from tilth.kernel.plan.merge import MergePlan
+from tilth.kernel.plan.write import permitted, plan_update
+from tilth.kernel.store.apply import Change, apply, rules_of
+from tilth.kernel.store.binds import bind_type
+from tilth.kernel.store.record import Wish
+from tilth.kernel.store.scope import Scope
+from tilth.kernel.store.source import stored_rows
+
+
+def merge(scope: Scope, plan: MergePlan) -> Change:
+    """Raises what creating and changing raise."""
+    key = _stored_key(scope, plan)
+    if key is not None:
+        return _merged(scope, plan, key)
+    told = len(scope.events)
+    try:
+        with scope.session.begin_nested():
+            return apply(scope, plan.create)
+    except Conflict as exc:
+        if exc.code != "unique":
+            raise
+        key = _stored_key(scope, plan)
+        if key is None:
+            raise
+        del scope.events[told:]
+        return _merged(scope, plan, key)
+
+
+def _stored_key(scope: Scope, plan: MergePlan) -> Key | None:
+    """Of the row with the same unique values, whoever may see it."""
+    access = plan.create.rights.access
+    fields = access.resource.fields
+    same = [
+        fields[name].expression
+        == bindparam(
+            None,
+            plan.create.values[name],
+            type_=bind_type(fields[name].kind, fields[name].expression.type),
+        )
+        for name in plan.on
+    ]
+    key = [fields[name].expression for name in access.resource.key]
+    row: Any = scope.session.execute(
+        select(*key).select_from(stored_rows(access).rows).where(*same)
+    ).one_or_none()
+    return None if row is None else tuple(row)
+
+
+def _merged(scope: Scope, plan: MergePlan, key: Key) -> Change:
+    """A row that the actor may not read is the conflict that creating another makes of it."""
+    rights, sight = plan.create.rights, scope.sight
+    wish = Wish(rights, rules_of(rights, ("read",)))
+    found = scope.records.look(scope.session, wish, key, sight.actor)
+    if found is None or not found.granted["read"]:
+        return apply(scope, plan.create)
+    permitted(sight, rights, "update")
+    return apply(scope, plan_update(plan.change, sight, Row(rights, key)))

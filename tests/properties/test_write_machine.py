@@ -1,0 +1,324 @@
+"""Any sequence of changes by two actors leaves what a plain-Python reading of them says.
+
+The same machine runs on both databases: create, patch, replace, link, unlink, delete, with current,
+stale and no conditions, allowed and not. After each step everything is read back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Column, Engine, ForeignKey, Table, delete
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from tilth import Actor, Policy, Tilth, me, public, role
+from tilth.kernel.store.outbox import EVENTS, OWN
+from tilth.kernel.store.sync import create_missing_tables, sync_engine
+from tilth.testing import acting, actor_reader
+
+ANN, BEN = Actor("ann"), Actor("ben", roles=frozenset({"admin"}))
+NAMES = ("a", "b", "c")
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+on = Table(
+    "on_item",
+    Base.metadata,
+    Column("item_id", ForeignKey("item.id"), primary_key=True),
+    Column("tag_id", ForeignKey("tag.id"), primary_key=True),
+)
+
+
+class Shop(Base):
+    __tablename__ = "shop"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class Tag(Base):
+    __tablename__ = "tag"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Item(Base):
+    __tablename__ = "item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    stock: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str]
+    shop_id: Mapped[int | None] = mapped_column(ForeignKey("shop.id"))
+    shop: Mapped[Shop | None] = relationship()
+    tags: Mapped[list[Tag]] = relationship(secondary=on)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An item as it should be. tags: keys of tags."""
+
+    title: str
+    stock: int
+    owner: str
+    shop_id: int | None
+    tags: frozenset[int] = frozenset()
+
+    def shown(self, key: int) -> dict[str, Any]:
+        values = {"title": self.title, "stock": self.stock, "owner": self.owner}
+        return {"id": key, **values, "shop_id": self.shop_id}
+
+
+@dataclass
+class World:
+    """What there should be. events: how many changes have been told."""
+
+    shops: dict[int, str] = field(default_factory=dict)
+    tags: dict[int, str] = field(default_factory=dict)
+    items: dict[int, Thing] = field(default_factory=dict)
+    events: int = 0
+
+
+actors = st.sampled_from([ANN, BEN])
+names = st.sampled_from(NAMES)
+stocks = st.integers(min_value=-1, max_value=3)
+picks = st.integers(min_value=0, max_value=5)
+
+
+def application(url: str) -> Tilth:
+    app = Tilth(url, readers=[actor_reader])
+    mine = Item.owner == me.id
+    app.expose(Shop, Policy(read=public, write=public))
+    app.expose(Tag, Policy(read=public, write=public))
+    app.expose(
+        Item,
+        Policy(
+            read=public,
+            create=Item.stock >= 0,
+            # Whoever empties it can no longer change it.
+            update=(mine & (Item.stock > 0)) | role("admin"),
+            delete=mine,
+            preset={"owner": me.id},
+        ),
+    )
+    return app
+
+
+class Changes(RuleBasedStateMachine):
+    def __init__(self, url: str, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+        self.runner = asyncio.Runner()
+        self.app = application(url)
+        transport = httpx.ASGITransport(app=self.app)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://test")
+        self.world = World()
+        self.seen: dict[int, str] = {}
+
+    @initialize()
+    def start_empty(self) -> None:
+        with self.engine.begin() as connection:
+            for table in (*reversed(Base.metadata.sorted_tables), EVENTS):
+                connection.execute(delete(table))
+
+    def teardown(self) -> None:
+        units = self.app.freeze().units
+        assert units is not None
+        self.runner.run(units.close())
+        self.runner.run(self.app.freeze().store.database.close())
+        self.runner.run(self.client.aclose())
+        self.runner.close()
+
+    def ask(
+        self, method: str, path: str, body: Any = None, by: Actor = ANN, tag: str | None = None
+    ) -> httpx.Response:
+        headers = {**acting(by), **({"if-match": tag} if tag else {})}
+        return self.runner.run(self.client.request(method, path, json=body, headers=headers))
+
+    def pick(self, keys: Any, n: int) -> int:
+        """One that there is, or one that there is not."""
+        known = sorted(keys)
+        return known[n % len(known)] if known and n < 5 else 10**6
+
+    @rule(name=names, by=actors)
+    def create_shop(self, name: str, by: Actor) -> None:
+        answer = self.ask("POST", "/api/shops", {"name": name}, by)
+        if name in self.world.shops.values():
+            assert answer.status_code == 409
+            return
+        assert answer.status_code == 201
+        self.world.shops[answer.json()["id"]] = name
+        self.world.events += 1
+
+    @rule(name=names)
+    def create_tag(self, name: str) -> None:
+        answer = self.ask("POST", "/api/tags", {"name": name})
+        self.world.tags[answer.json()["id"]] = name
+        self.world.events += 1
+
+    @rule(title=names, stock=stocks, shop=st.none() | picks, tag=picks, by=actors)
+    def create_item(self, title: str, stock: int, shop: int | None, tag: int, by: Actor) -> None:
+        shop_id = None if shop is None else self.pick(self.world.shops, shop)
+        tag_id = self.pick(self.world.tags, tag)
+        tags = [tag_id] if tag_id in self.world.tags else []
+        body = {
+            "title": title,
+            "stock": stock,
+            "shop_id": shop_id,
+            "tags": [{"id": t} for t in tags],
+        }
+        answer = self.ask("POST", "/api/items", body, by)
+        if shop_id is not None and shop_id not in self.world.shops:
+            assert answer.status_code == 409
+        elif stock < 0:
+            assert answer.status_code == 403
+        else:
+            assert answer.status_code == 201
+            key = answer.json()["id"]
+            self.world.items[key] = Thing(title, stock, str(by.id), shop_id, frozenset(tags))
+            self.world.events += 1 + len(tags)
+
+    @rule(n=picks)
+    def remember(self, n: int) -> None:
+        key = self.pick(self.world.items, n)
+        if key in self.world.items:
+            self.seen[key] = self.ask("GET", f"/api/items/{key}").headers["etag"]
+
+    @rule(
+        n=picks,
+        title=st.none() | names,
+        stock=st.none() | stocks,
+        by=actors,
+        conditional=st.booleans(),
+        method=st.sampled_from(["PATCH", "PUT"]),
+    )
+    def change_item(
+        self,
+        n: int,
+        title: str | None,
+        stock: int | None,
+        by: Actor,
+        conditional: bool,
+        method: str,
+    ) -> None:
+        key = self.pick(self.world.items, n)
+        sent = {k: v for k, v in {"title": title, "stock": stock}.items() if v is not None}
+        tag = self.seen.get(key) if conditional else None
+        now = self.ask("GET", f"/api/items/{key}").headers.get("etag")
+        answer = self.ask(method, f"/api/items/{key}", sent, by, tag)
+        if method == "PUT" and title is None:
+            assert answer.status_code == 422
+            return
+        if key not in self.world.items:
+            assert answer.status_code == 404
+            return
+        old = self.world.items[key]
+        if method == "PUT":
+            sent = {"stock": 0, "shop_id": None} | sent
+        new = replace(old, **sent)
+        if not _may_update(old, by):
+            assert answer.status_code == 403
+        elif tag is not None and tag != now:
+            assert answer.status_code == 412
+        elif not _may_update(new, by):
+            assert answer.status_code == 403
+        else:
+            assert answer.status_code == 200
+            self.world.items[key] = new
+            self.world.events += new != old
+
+    @rule(n=picks, tag=picks, by=actors, method=st.sampled_from(["PUT", "DELETE"]))
+    def change_link(self, n: int, tag: int, by: Actor, method: str) -> None:
+        key, tag_id = self.pick(self.world.items, n), self.pick(self.world.tags, tag)
+        answer = self.ask(method, f"/api/items/{key}/tags/{tag_id}", None, by)
+        item = self.world.items.get(key)
+        if item is None:
+            assert answer.status_code == 404
+        elif not _may_update(item, by):
+            assert answer.status_code == 403
+        elif tag_id not in self.world.tags:
+            assert answer.status_code == 404
+        else:
+            assert answer.status_code == 204
+            tags = item.tags | {tag_id} if method == "PUT" else item.tags - {tag_id}
+            self.world.items[key] = replace(item, tags=tags)
+            self.world.events += tags != item.tags
+
+    @rule(n=picks, by=actors)
+    def delete_item(self, n: int, by: Actor) -> None:
+        key = self.pick(self.world.items, n)
+        answer = self.ask("DELETE", f"/api/items/{key}", None, by)
+        item = self.world.items.get(key)
+        if item is None:
+            assert answer.status_code == 404
+        elif item.owner != by.id:
+            assert answer.status_code == 403
+        else:
+            assert answer.status_code == 204
+            del self.world.items[key]
+            self.world.events += 1
+
+    @rule(n=picks)
+    def delete_shop(self, n: int) -> None:
+        key = self.pick(self.world.shops, n)
+        answer = self.ask("DELETE", f"/api/shops/{key}")
+        if key not in self.world.shops:
+            assert answer.status_code == 404
+        elif any(item.shop_id == key for item in self.world.items.values()):
+            assert answer.status_code == 409
+        else:
+            assert answer.status_code == 204
+            del self.world.shops[key]
+            self.world.events += 1
+
+    @invariant()
+    def everything_is_as_it_should_be(self) -> None:
+        shown = self.ask("GET", "/api/items?limit=200&expand=tags&sort=id").json()["items"]
+        expected = [
+            thing.shown(key)
+            | {"tags": [{"id": t, "name": self.world.tags[t]} for t in sorted(thing.tags)]}
+            for key, thing in sorted(self.world.items.items())
+        ]
+        assert shown == expected
+        shops = self.ask("GET", "/api/shops?limit=200").json()["items"]
+        assert {shop["id"]: shop["name"] for shop in shops} == self.world.shops
+
+    @invariant()
+    def every_change_was_told(self) -> None:
+        with self.engine.connect() as connection:
+            assert len(connection.execute(EVENTS.select()).all()) == self.world.events
+
+
+def _may_update(item: Thing, by: Actor) -> bool:
+    return (item.owner == by.id and item.stock > 0) or by is BEN
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = sync_engine(database_url)
+    create_missing_tables(engine, [Base.metadata, OWN])
+    yield engine
+    engine.dispose()
+
+
+def test_any_sequence_of_changes(database_url: str, engine: Engine) -> None:
+    run_state_machine_as_test(
+        partial(Changes, database_url, engine),
+        settings=settings(max_examples=12, stateful_step_count=15),
+    )
