@@ -16,21 +16,14 @@ from tilth.kernel.plan.many import ManyPlan
 from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
-from tilth.kernel.store.apply import (
-    Change,
-    apply,
-    check_masks,
-    checked,
-    delete_and_tell,
-    owner_of,
-    rules_of,
-    tell,
-)
+from tilth.kernel.store.apply import Change, apply, checked, delete_and_tell, owner_of
 from tilth.kernel.store.record import NamedBinds, Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import replaced, source_of
+from tilth.kernel.store.telling import tell
 from tilth.kernel.store.upkeep import keep_up, new_entity
 from tilth.kernel.store.validation import faults_of
+from tilth.kernel.store.verdicts import check_masks, rules_of
 from tilth.kernel.store.where import sql_of
 
 

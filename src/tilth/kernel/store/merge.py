@@ -14,11 +14,12 @@ from tilth.errors import Conflict
 from tilth.kernel.plan.change import Key, Row
 from tilth.kernel.plan.merge import MergePlan
 from tilth.kernel.plan.write import permitted, plan_update
-from tilth.kernel.store.apply import Change, apply, rules_of
+from tilth.kernel.store.apply import Change, apply
 from tilth.kernel.store.binds import bind_type
 from tilth.kernel.store.record import Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import stored_rows
+from tilth.kernel.store.verdicts import rules_of
 
 
 def merge(scope: Scope, plan: MergePlan) -> Change:
