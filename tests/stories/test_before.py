@@ -28,6 +28,7 @@ class Order(Base):
     slug: Mapped[str] = mapped_column(String(20))
     owner: Mapped[str | None] = mapped_column(String(20))
     note: Mapped[str | None] = mapped_column(String(20))
+    code: Mapped[str | None] = mapped_column(String(20), unique=True)
     lines: Mapped[list[Line]] = relationship(back_populates="order")
 
 
@@ -103,6 +104,25 @@ def test_masked_field_is_written_by_a_function_and_stays_masked(ask: Ask) -> Non
     )
     refused = ask(where, method="PATCH", json={"note": "mine"}, by=Actor("bob"))
     assert refused.status_code == 422
+
+
+def test_no_way_to_change_many_rows_leads_past_the_functions(ask: Ask) -> None:
+    def slugs() -> list[str]:
+        return [row["slug"] for row in ask("/api/orders").json()["items"]]
+
+    order(ask, [{"title": "A", "code": "a"}, {"title": "B", "code": "b"}])
+    assert slugs() == ["a", "b"]
+    careful = {"prefer": "max-affected=9"}
+    ask("/api/orders?slug=b", method="PATCH", json={"title": "C"}, headers=careful)
+    assert slugs() == ["a", "c"]
+    merge = {"prefer": "resolution=merge"}
+    body = {"title": "D", "code": "a"}
+    ask("/api/orders?on=code", method="POST", json=body, headers=merge)
+    assert slugs() == ["d", "c"]
+    operations = [{"method": "PATCH", "path": "/api/orders/1", "body": {"title": "E"}}]
+    ask("/api/batch", method="POST", json={"operations": operations})
+    assert slugs() == ["e", "c"]
+    assert ask("/api/orders?slug=c", method="DELETE", headers=careful).status_code == 403
 
 
 def test_functions_are_asked_in_order_for_every_row_below(ask: Ask) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from httpx import Response
-from sqlalchemy import CheckConstraint, Engine, ForeignKey, String, event
+from sqlalchemy import CheckConstraint, Engine, ForeignKey, String, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
 
 from tilth import Actor, ExactDecimal, Policy, Tilth, me, public, signed_in
+from tilth.kernel.store.outbox import EVENTS
+from tilth.kernel.store.sync import sync_engine
 from tilth.settings import Settings, StoreSettings
 from tilth.testing import actor_reader
 
@@ -61,6 +63,15 @@ class Loan(Base):
     book_id: Mapped[int] = mapped_column(ForeignKey("book.id"))
 
 
+class Part(Base):
+    """Goes with the part that it belongs to."""
+
+    __tablename__ = "part"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    above_id: Mapped[int | None] = mapped_column(ForeignKey("part.id"))
+    parts: Mapped[list[Part]] = relationship(cascade="all, delete-orphan")
+
+
 ANN, BEN = Actor("ann"), Actor("ben")
 
 
@@ -85,6 +96,7 @@ def ask(database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], A
         search=("title",),
     )
     app.expose(Loan, Policy(read=public, write=signed_in), require_if_match=True)
+    app.expose(Part, Policy(read=public, write=public))
     return serve(app)
 
 
@@ -335,6 +347,22 @@ def test_rows_that_others_need_are_not_deleted(ask: Ask) -> None:
 
     assert (refused.status_code, refused.json()["code"]) == (409, "referenced")
     assert titles(ask) == ["atlas", "bible", "diary"]
+
+
+def test_row_that_goes_on_its_own_and_with_another_is_told_once(
+    ask: Ask, database_url: str
+) -> None:
+    send(ask, {"parts": [{"parts": [{}]}, {}]}, "/api/parts")
+    careful = {"prefer": "max-affected=9"}
+
+    deleted = ask("/api/parts?id__in=1,2", method="DELETE", headers=careful)
+
+    engine = sync_engine(database_url)
+    gone = select(EVENTS.c.key).where(EVENTS.c.type == "part.deleted")
+    with engine.connect() as connection:
+        told = sorted(key for [[key]] in connection.execute(gone))
+    engine.dispose()
+    assert (deleted.json(), told) == ({"affected": 2}, ["1", "2", "3", "4"])
 
 
 MERGE = {"prefer": "resolution=merge"}

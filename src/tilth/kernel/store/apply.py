@@ -161,9 +161,11 @@ def _delete(scope: Scope, plan: WritePlan) -> Change:
 
 def delete_and_tell(scope: Scope, plan: WritePlan, rows: Sequence[Record]) -> None:
     """Rows that are only marked as deleted take none along."""
+    told_anyway = {(plan.resource.name, row.key) for row in rows}
     for row in rows if plan.resource.upkeep.deleted_at is None else ():
         for each in taken_along(scope, row.entity):
-            tell(scope, each.rights, "deleted", each, None)
+            if (each.rights.access.resource.name, each.key) not in told_anyway:
+                tell(scope, each.rights, "deleted", each, None)
     remove(scope, plan, rows)
     for row in rows:
         tell(scope, plan.rights, "deleted", row, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import class_mapper
 
 from tilth.errors import Conflict, Fault, Invalid, invalid
+from tilth.kernel.plan.before import prepared
 from tilth.kernel.plan.change import Key, Reference, WritePlan
 from tilth.kernel.plan.many import ManyPlan
 from tilth.kernel.plan.write import refusal
@@ -103,17 +104,22 @@ def _asked_by(plan: WritePlan, after: Record | None) -> Record | None:
 def change_many(scope: Scope, plan: ManyPlan) -> list[Change]:
     """Every row that matches is changed, or none. Raises Conflict when more do than may."""
     rows = _matching_rows(scope, plan)
-    plans = {key: replace(plan.each, key=key) for key in rows}
-    if plan.each.links:
+    hooks = scope.sight.hooks
+    plans = {key: prepared(replace(plan.each, key=key), hooks) for key in rows}
+    if any(each.links for each in plans.values()):
         return [apply(scope, each) for each in plans.values()]
+    for key, row in rows.items():
+        check_masks(plans[key], row)
     if plan.each.action == "delete":
         delete_and_tell(scope, plan.each, list(rows.values()))
         return [Change(plans[key], row, None) for key, row in rows.items()]
-    return _updated(scope, plan.each, rows)
+    return _updated(scope, plan.each, plans, rows)
 
 
-def _updated(scope: Scope, each: WritePlan, rows: dict[Key, Record]) -> list[Change]:
-    changed = {k: row for k, row in rows.items() if entities.assign(row.entity, each.values)}
+def _updated(
+    scope: Scope, each: WritePlan, plans: Mapping[Key, WritePlan], rows: Mapping[Key, Record]
+) -> list[Change]:
+    changed = {k: row for k, row in rows.items() if entities.assign(row.entity, plans[k].values)}
     for row in changed.values():
         keep_up(scope, each, row.entity)
     if changed:
@@ -126,7 +132,7 @@ def _updated(scope: Scope, each: WritePlan, rows: dict[Key, Record]) -> list[Cha
         if key in changed:
             after = checked(scope, each, found.get(key))
             tell(scope, each.rights, "updated", before, after)
-        changes.append(Change(replace(each, key=key), before, after))
+        changes.append(Change(plans[key], before, after))
     return changes
 
 
@@ -143,7 +149,6 @@ def _matching_rows(scope: Scope, plan: ManyPlan) -> dict[Key, Record]:
     for row in rows.values():
         if not row.granted[action]:
             raise refusal(scope.sight, rights, action)
-        check_masks(plan.each, row)
     return rows
 
 

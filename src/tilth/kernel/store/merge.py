@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from tilth.errors import Conflict
+from tilth.kernel.plan.before import prepared
 from tilth.kernel.plan.change import Key, Row
 from tilth.kernel.plan.merge import MergePlan
 from tilth.kernel.plan.write import permitted, plan_update
@@ -69,4 +70,5 @@ def _merged(scope: Scope, plan: MergePlan, key: Key) -> Change:
     if found is None or not found.granted["read"]:
         return apply(scope, plan.create)
     permitted(sight, rights, "update")
-    return apply(scope, plan_update(plan.change, sight, Row(rights, key)))
+    change = plan_update(plan.change, sight, Row(rights, key))
+    return apply(scope, prepared(change, sight.hooks))
