@@ -8,10 +8,18 @@ from tilth.features.api.service.addresses import Address
 from tilth.features.api.service.bodies import ACCEPTED
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
+from tilth.features.api.service.openapi.many import (
+    ON,
+    batch_operation,
+    matching_changes,
+    new_rows_answer,
+    new_rows_body,
+)
 from tilth.features.api.service.openapi.operations import (
     Operations,
     links_from_new_row,
     links_from_row,
+    plural,
     singular,
 )
 from tilth.features.api.service.openapi.requests import Requests
@@ -31,6 +39,13 @@ _IF_MATCH: Part = {
     "in": "header",
     "description": "An ETag that the row was read with; 412 when it has changed since. `*` for any.",
     "schema": {"type": "string"},
+}
+_ONCE: Part = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A text in quotes, new for each change: sent again with the same request, the "
+    "change is not made twice, and the first answer is repeated.",
+    "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$', "examples": [f'"{"0" * 32}"']},
 }
 _PREFER: Part = {
     "name": "Prefer",
@@ -56,6 +71,7 @@ class Changing:
     refusals: Mapping[int, Reference]
     names: Names
     if_match: Reference
+    once: Reference
     prefer: Reference
     conditional: frozenset[str]
     anonymous: View | None
@@ -84,6 +100,7 @@ def changing(
         refused_changes(components, responses),
         names,
         components.add("parameters", "If-Match", _IF_MATCH),
+        components.add("parameters", "Idempotency-Key", _ONCE),
         components.add("parameters", "Prefer", _PREFER),
         conditional,
         anonymous,
@@ -106,14 +123,40 @@ def collection_changes(
             "operationId": changing.names.fresh(f"create_{name}"),
             "summary": f"Create a {_spoken(name)}",
             **_shared(changing, address, "POST"),
-            "parameters": [changing.prefer],
-            "requestBody": _body("POST", changing.requests.creation(resource.name)),
+            "parameters": [ON, changing.once, changing.prefer],
+            "requestBody": new_rows_body(changing.requests.creation(resource.name)),
             "responses": {
+                "200": _created(changing, access, row, "merged with one that was there"),
                 "201": _created(changing, access, row),
+                "204": changed(changing.responses, "Merged, and not answered, as preferred."),
                 **_refusals(changing, *_ALWAYS, *_WITH_BODY),
             },
         },
     )
+
+
+def collection_of_matching(
+    changing: Changing, access: Access, parameters: Sequence[Part]
+) -> Iterator[tuple[str, Operation]]:
+    """PATCH and DELETE of every row that matches. parameters: that choose rows."""
+    address = Address("collection", access.resource.name)
+    conditional = (428,) if access.resource.name in changing.conditional else ()
+    for method, operation in matching_changes(
+        changing.requests,
+        changing.responses,
+        address,
+        changing.view.methods(address),
+        [*parameters, changing.once],
+        plural(access.resource),
+        _refusals(changing, *_ALWAYS, 404, *conditional, *_WITH_BODY),
+    ):
+        yield method, {**_shared(changing, address, method.upper()), **operation}
+
+
+def batch(changing: Changing) -> Operation:
+    """What is done in it, each operation's own policy decides."""
+    refusals = _refusals(changing, *_ALWAYS, 404, 405, 412, *_WITH_BODY, 428)
+    return batch_operation(changing.responses, [changing.once, changing.prefer], refusals)
 
 
 def row_changes(
@@ -134,7 +177,12 @@ def row_changes(
                 "operationId": changing.operations.changes[resource.name, method],
                 "summary": f"{verbs[method]} one {_spoken(singular(resource))}",
                 **_shared(changing, address, method),
-                "parameters": [key, _condition(changing, resource.name), changing.prefer],
+                "parameters": [
+                    key,
+                    _condition(changing, resource.name),
+                    changing.once,
+                    changing.prefer,
+                ],
                 **({"requestBody": _body(method, body)} if body else {}),
                 "responses": _row_answers(changing, access, row, has_body=body is not None),
             },
@@ -186,8 +234,8 @@ def related_changes(
             "operationId": changing.names.fresh(f"create_{stem}"),
             "summary": f"Create a {spoken} of one {owner}",
             **_shared(changing, address, "POST"),
-            "parameters": [key, changing.prefer],
-            "requestBody": _body("POST", changing.requests.creation_below(access, relation)),
+            "parameters": [key, changing.once, changing.prefer],
+            "requestBody": new_rows_body(changing.requests.creation_below(access, relation)),
             "responses": {
                 "201": _created(changing, target, row),
                 **_refusals(changing, *_ALWAYS, 404, *_WITH_BODY),
@@ -214,7 +262,7 @@ def link_changes(
                 "summary": f"{spoken} one {_spoken(singular(access.resource))} "
                 f"and one of its {_spoken(relation.name)}",
                 **_shared(changing, address, method),
-                "parameters": [*parameters, changing.if_match, changing.prefer],
+                "parameters": [*parameters, changing.if_match, changing.once, changing.prefer],
                 "responses": {"204": done, **_refusals(changing, *_ALWAYS, *_OF_A_ROW)},
             },
         )
@@ -231,12 +279,14 @@ def _shared(changing: Changing, address: Address, method: str) -> dict[str, Any]
     return {**tagged, "security": [{}, *required] if is_open else required}
 
 
-def _created(changing: Changing, access: Access, row: Reference | None) -> Part:
+def _created(
+    changing: Changing, access: Access, row: Reference | None, how: str = "created"
+) -> Part:
     name = _spoken(singular(access.resource))
     if row is None:
-        return changed(changing.responses, f"The {name} is created. Nobody asked may read it.")
-    content = {JSON: {"schema": row}}
-    found = changed(changing.responses, f"The {name} as it was created.", content, ["Location"])
+        return changed(changing.responses, f"The {name} is {how}. Nobody asked may read it.")
+    content = {JSON: {"schema": new_rows_answer(row)}}
+    found = changed(changing.responses, f"The {name} is {how}.", content, ["Location"])
     return found | links_from_new_row(access, changing.operations)
 
 

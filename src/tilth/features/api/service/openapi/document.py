@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tilth.features.api.service.openapi.changes import changing
+from tilth.features.api.service.openapi.changes import batch, changing
 from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
 from tilth.features.api.service.openapi.operations import (
     Operations,
@@ -93,6 +93,8 @@ def _paths(writing: Writing) -> Mapping[str, Mapping[str, Any]]:
             paths |= dict(paths_of(writing, writing.described[name]))
         else:
             paths |= dict(new_row_path(writing, sight.access(name)))
+    if writing.changing is not None:
+        paths[f"{writing.base}/batch"] = {"post": batch(writing.changing)}
     return paths
 
 

@@ -21,10 +21,11 @@ MOST_LISTED = 200
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """References to the parameters of one resource."""
+    """References to the parameters of one resource. matching: those that choose rows."""
 
     collection: Sequence[Reference]
     item: Sequence[Reference]
+    matching: Sequence[Reference]
 
 
 def shared_parameters(components: Components) -> Sequence[Reference]:
@@ -42,7 +43,13 @@ def parameters_of(
 
     item = [add(part) for part in (_fields(access), *_expand(view, access))]
     own = [add(part) for part in _own_parts(view, access)]
-    return Parameters([*own, *item, *shared], item)
+    matching = [each for each in (*own, *shared) if _chooses_rows(each)]
+    return Parameters([*own, *item, *shared], item, matching)
+
+
+def _chooses_rows(parameter: Reference) -> bool:
+    name = parameter["$ref"].rpartition("/")[2]
+    return name == "filter" or ("." in name and not name.endswith(".sort"))
 
 
 def _own_parts(view: View, access: Access) -> Iterator[Part]:

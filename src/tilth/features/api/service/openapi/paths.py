@@ -9,6 +9,7 @@ from tilth.features.api.service.media import CSV, HAL, HAL_FORMS, JSON, NDJSON
 from tilth.features.api.service.openapi.changes import (
     Changing,
     collection_changes,
+    collection_of_matching,
     link_changes,
     related_changes,
     row_changes,
@@ -97,7 +98,10 @@ def paths_of(writing: Writing, described: Described) -> Iterator[tuple[str, Path
     access, key, changing = described.access, described.key, writing.changing
     path = collection_path(writing.base, access.resource.name)
     item = _path_item(writing, _collection(writing, described))
-    yield path, item | dict(collection_changes(changing, access, described.row) if changing else ())
+    if changing is not None:
+        item |= dict(collection_changes(changing, access, described.row))
+        item |= dict(collection_of_matching(changing, access, described.parameters.matching))
+    yield path, item
     if key is None:
         return
     item = _path_item(writing, _row(writing, described, key))

@@ -9,6 +9,7 @@ from tilth.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    MethodNotAllowed,
     NotAcceptable,
     NotFound,
     PayloadTooLarge,
@@ -185,5 +186,5 @@ _REFUSALS: Sequence[type[ProblemError]] = (
 )  # fmt: skip
 _CHANGE_REFUSALS: Sequence[type[ProblemError]] = (
     Unauthenticated, Forbidden, Conflict, PreconditionFailed, PayloadTooLarge, UnsupportedMedia,
-    Invalid, PreconditionRequired,
+    Invalid, PreconditionRequired, MethodNotAllowed,
 )  # fmt: skip
