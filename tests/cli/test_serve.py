@@ -142,7 +142,7 @@ class Refusal:
 
 
 REFUSALS = [
-    Refusal("app.py", 1, ("heroes.db: The database file does not exist.", "tilth dev")),
+    Refusal("app.py", 1, ("heroes.db: The database file does not exist.", "tilth create-tables")),
     Refusal("models.py", 1, ("models.py has models and no application.",)),
     Refusal("app.py --public --schema x", 2, ("--public and --schema: only for a database",)),
     Refusal("sqlite:///none.db", 1, ("sqlite:///none.db: The database file does not exist.",)),

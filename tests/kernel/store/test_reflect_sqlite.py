@@ -160,7 +160,7 @@ def test_the_last_rows_are_looked_at_as_well_as_the_first(reflect: Reflect) -> N
     numbers = ", ".join(f"({place})" for place in range(2000))
     reflected = reflect("CREATE TABLE t (n INTEGER)", f"INSERT INTO t VALUES {numbers}, ('last')")
 
-    assert repr(reflected.metadata.tables["t"].columns["n"].type) == "Text()"
+    assert repr(reflected.metadata.tables["t"].columns["n"].type) == "MixedText()"
 
 
 def test_text_that_is_not_utf8_is_text(reflect: Reflect) -> None:
