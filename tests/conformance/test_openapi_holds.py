@@ -37,13 +37,13 @@ CONFIG = {
 
 
 # The grammar of `filter`, and which cursors a server has handed out, are nothing JSON Schema can
-# tell, nor that `on` goes with a preference: with them, no request may lead to a 500 or to an answer that is not described; without them,
+# tell: with them, no request may lead to a 500 or to an answer that is not described; without them,
 # what fits the document is accepted and what does not is refused.
 ANY_ANSWER = {
     "positive_data_acceptance": {"enabled": False},
     "negative_data_rejection": {"enabled": False},
 }
-BEYOND_SCHEMA = ("filter", "cursor", "on")
+BEYOND_SCHEMA = ("filter", "cursor", "on", "Idempotency-Key")
 
 
 def failures_of(

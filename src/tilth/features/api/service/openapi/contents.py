@@ -8,7 +8,9 @@ from tilth.kernel.plan.many import MOST_ROWS
 
 def new_rows_body(schema: Reference) -> Part:
     """One row, or many."""
-    many = {"type": "array", "items": schema, "minItems": 1, "maxItems": MOST_ROWS}
+    # More are no malformed body but too large a one (413), which maxItems could not tell.
+    wording = f"At most {MOST_ROWS:,}."
+    many = {"type": "array", "items": schema, "minItems": 1, "description": wording}
     lines = f"A row as JSON per line, up to {MOST_ROWS:,}."
     cells = f"A header line with the names of fields, then a line per row, up to {MOST_ROWS:,}."
     content = {
