@@ -9,7 +9,7 @@ import pytest
 from pydantic import AfterValidator
 from sqlmodel import Field, SQLModel
 
-from tilth.kernel.schema.constraints import limits_of
+from tilth.kernel.schema.constraints import limits_from
 
 
 class Hero(SQLModel, table=True):
@@ -30,13 +30,13 @@ LIMITS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_limits_of(name: str) -> None:
-    assert limits_of(Hero.model_fields[name]) == LIMITS[name]
+def test_limits_from(name: str) -> None:
+    assert limits_from(Hero.model_fields[name]) == LIMITS[name]
 
 
 def test_what_json_schema_has_no_word_for_is_left_out() -> None:
     field = Hero.model_fields["age"]._copy()
     field.metadata = [AfterValidator(abs)]
 
-    assert limits_of(field) == {}
-    assert limits_of(None) == {}
+    assert limits_from(field) == {}
+    assert limits_from(None) == {}
