@@ -58,7 +58,7 @@ def unique_fields(sight: Sight, resource_name: str, on: Sequence[str]) -> tuple[
     access = sight.access(resource_name)
     for name in on:
         field_named(access, name, "on")
-    sets = list(_unique_sets(access))
+    sets = list(unique_sets(access))
     if set(on) in sets and len(set(on)) == len(on):
         return tuple(on)
     listed = " or ".join(f"on={','.join(sorted(each))}" for each in sets)
@@ -67,7 +67,7 @@ def unique_fields(sight: Sight, resource_name: str, on: Sequence[str]) -> tuple[
     raise bad_parameter("on", "not_unique", detail)
 
 
-def _unique_sets(access: Access) -> Iterator[set[str]]:
+def unique_sets(access: Access) -> Iterator[set[str]]:
     """Of the constraints whose fields the actor may read, all of them."""
     names = {
         field.expression: name

@@ -41,10 +41,9 @@ def limits_from(field: object) -> Mapping[str, Any]:
     except PydanticUserError:
         # A type that is no JSON to pydantic; what Tilth takes for it is said by its kind.
         schema = {}
-    limits: dict[str, Any] = {}
-    for part in (schema, *schema.get("anyOf", ())):
-        limits |= {name: part[name] for name in LIMITS if name in part}
-    return limits
+    # Of the forms a value may have, the first is the plain one: a number, before its text.
+    plain = schema.get("anyOf", [schema])[0]
+    return {name: plain[name] for name in LIMITS if name in plain}
 
 
 def _adapter(field: object) -> TypeAdapter[Any] | None:

@@ -5,33 +5,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from tilth.features.api.service.addresses import Address
-from tilth.features.api.service.bodies import ACCEPTED
+from tilth.features.api.service.idempotency import LONGEST
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
-from tilth.features.api.service.openapi.many import (
-    ON,
-    batch_operation,
-    matching_changes,
-    new_rows_answer,
-    new_rows_body,
-)
+from tilth.features.api.service.openapi.contents import body_of, new_rows_body, one_or_many
 from tilth.features.api.service.openapi.operations import (
     Operations,
     links_from_new_row,
     links_from_row,
-    plural,
     singular,
 )
 from tilth.features.api.service.openapi.requests import Requests
-from tilth.features.api.service.openapi.responses import Responses, changed, refused_changes
+from tilth.features.api.service.openapi.responses import (
+    HYPERMEDIA,
+    Responses,
+    changed,
+    refused_changes,
+)
 from tilth.features.api.service.openapi.view import View
+from tilth.kernel.plan.merge import unique_sets
 from tilth.kernel.policy.access import Access
 from tilth.kernel.schema.resource import Relation
 
 Operation = dict[str, Any]
 
-_ALWAYS = (400, 401, 403, 406, 409, 429, 503)
-_WITH_BODY = (413, 415, 422)
+# 409 and 422 may be about the Idempotency-Key as well.
+_ALWAYS = (400, 401, 403, 406, 409, 422, 429, 503)
+_WITH_BODY = (413, 415)
 _OF_A_ROW = (404, 412)
 
 _IF_MATCH: Part = {
@@ -40,13 +40,6 @@ _IF_MATCH: Part = {
     "description": "An ETag that the row was read with; 412 when it has changed since. `*` for any.",
     "schema": {"type": "string"},
 }
-_ONCE: Part = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "A text in quotes, new for each change: sent again with the same request, the "
-    "change is not made twice, and the first answer is repeated.",
-    "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$', "examples": [f'"{"0" * 32}"']},
-}
 _PREFER: Part = {
     "name": "Prefer",
     "in": "header",
@@ -54,13 +47,26 @@ _PREFER: Part = {
     "the change were made, of which nothing is kept. What is not known is passed over.",
     "schema": {"type": "string"},
 }
+_MERGING = "`resolution=merge` to change the row that is there already, if there is one."
+_IDEMPOTENCY_KEY: Part = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A new random text for each change. A request that is sent again with the same "
+    "key is answered as it was and changes nothing more.",
+    "schema": {
+        "type": "string",
+        "pattern": r'^(?:"(?:[ !#-\[\]-~]|\\["\\])+"|[!#-+\--:<-\[\]-~]+)$',
+        "maxLength": LONGEST,
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Changing:
     """What every operation that changes rows needs.
 
-    conditional: resources whose rows change with If-Match only. anonymous: what nobody in
+    always: the parameters of every change. conditional: resources whose rows change with If-Match
+    only. anonymous: what nobody in
     particular may do; None when callers are not told apart. schemes: how they sign in.
     """
 
@@ -71,8 +77,7 @@ class Changing:
     refusals: Mapping[int, Reference]
     names: Names
     if_match: Reference
-    once: Reference
-    prefer: Reference
+    always: Sequence[Reference]
     conditional: frozenset[str]
     anonymous: View | None
     schemes: Sequence[str]
@@ -100,8 +105,7 @@ def changing(
         refused_changes(components, responses),
         names,
         components.add("parameters", "If-Match", _IF_MATCH),
-        components.add("parameters", "Idempotency-Key", _ONCE),
-        components.add("parameters", "Prefer", _PREFER),
+        [components.add("parameters", p["name"], p) for p in (_PREFER, _IDEMPOTENCY_KEY)],
         conditional,
         anonymous,
         schemes,
@@ -122,41 +126,38 @@ def collection_changes(
         {
             "operationId": changing.names.fresh(f"create_{name}"),
             "summary": f"Create a {_spoken(name)}",
-            **_shared(changing, address, "POST"),
-            "parameters": [ON, changing.once, changing.prefer],
+            **shared(changing, address, "POST"),
+            "parameters": [*_on(access), *changing.always],
             "requestBody": new_rows_body(changing.requests.creation(resource.name)),
             "responses": {
-                "200": _created(changing, access, row, "merged with one that was there"),
+                **_merged(changing, access, row),
                 "201": _created(changing, access, row),
-                "204": changed(changing.responses, "Merged, and not answered, as preferred."),
-                **_refusals(changing, *_ALWAYS, *_WITH_BODY),
+                **refusals(changing, *_ALWAYS, *_WITH_BODY),
             },
         },
     )
 
 
-def collection_of_matching(
-    changing: Changing, access: Access, parameters: Sequence[Part]
-) -> Iterator[tuple[str, Operation]]:
-    """PATCH and DELETE of every row that matches. parameters: that choose rows."""
-    address = Address("collection", access.resource.name)
-    conditional = (428,) if access.resource.name in changing.conditional else ()
-    for method, operation in matching_changes(
-        changing.requests,
-        changing.responses,
-        address,
-        changing.view.methods(address),
-        [*parameters, changing.once],
-        plural(access.resource),
-        _refusals(changing, *_ALWAYS, 404, *conditional, *_WITH_BODY),
-    ):
-        yield method, {**_shared(changing, address, method.upper()), **operation}
+def _on(access: Access) -> list[Part]:
+    """By which rows are told apart when they are merged."""
+    sets = [",".join(sorted(names)) for names in unique_sets(access)]
+    if not sets:
+        return []
+    wording = f"Unique fields, with Prefer: {_MERGING}"
+    schema = {"type": "string", "enum": sets}
+    return [{"name": "on", "in": "query", "description": wording, "schema": schema}]
 
 
-def batch(changing: Changing) -> Operation:
-    """What is done in it, each operation's own policy decides."""
-    refusals = _refusals(changing, *_ALWAYS, 404, 405, 412, *_WITH_BODY, 428)
-    return batch_operation(changing.responses, [changing.once, changing.prefer], refusals)
+def _merged(changing: Changing, access: Access, row: Reference | None) -> dict[str, Part]:
+    if row is None:
+        return {}
+    name = _spoken(singular(access.resource))
+    content = {JSON: {"schema": one_or_many(row)}, **HYPERMEDIA}
+    bare = "The change is made, and the row is not answered, as preferred."
+    return {
+        "200": changed(changing.responses, f"The {name} that was there, as it is now.", content),
+        "204": changed(changing.responses, bare),
+    }
 
 
 def row_changes(
@@ -176,14 +177,9 @@ def row_changes(
             {
                 "operationId": changing.operations.changes[resource.name, method],
                 "summary": f"{verbs[method]} one {_spoken(singular(resource))}",
-                **_shared(changing, address, method),
-                "parameters": [
-                    key,
-                    _condition(changing, resource.name),
-                    changing.once,
-                    changing.prefer,
-                ],
-                **({"requestBody": _body(method, body)} if body else {}),
+                **shared(changing, address, method),
+                "parameters": [key, _condition(changing, resource.name), *changing.always],
+                **({"requestBody": body_of(method, body)} if body else {}),
                 "responses": _row_answers(changing, access, row, has_body=body is not None),
             },
         )
@@ -200,17 +196,16 @@ def _row_answers(
 ) -> dict[str, Part]:
     name = _spoken(singular(access.resource))
     required = (428,) if access.resource.name in changing.conditional else ()
-    refusals = _refusals(
-        changing, *_ALWAYS, *_OF_A_ROW, *required, *(_WITH_BODY if has_body else ())
-    )
+    refused = refusals(changing, *_ALWAYS, *_OF_A_ROW, *required, *(_WITH_BODY if has_body else ()))
     if not has_body:
-        return {"204": changed(changing.responses, f"The {name} is deleted."), **refusals}
-    found = changed(changing.responses, f"The {name} as it is now.", {JSON: {"schema": row}})
+        return {"204": changed(changing.responses, f"The {name} is deleted."), **refused}
+    content = {JSON: {"schema": row}, **HYPERMEDIA}
+    found = changed(changing.responses, f"The {name} as it is now.", content)
     bare = "The change is made, and the row is not answered: as preferred, or nobody may read it."
     return {
         "200": found | links_from_row(access, changing.operations),
         "204": changed(changing.responses, bare),
-        **refusals,
+        **refused,
     }
 
 
@@ -233,12 +228,12 @@ def related_changes(
         {
             "operationId": changing.names.fresh(f"create_{stem}"),
             "summary": f"Create a {spoken} of one {owner}",
-            **_shared(changing, address, "POST"),
-            "parameters": [key, changing.once, changing.prefer],
+            **shared(changing, address, "POST"),
+            "parameters": [key, *changing.always],
             "requestBody": new_rows_body(changing.requests.creation_below(access, relation)),
             "responses": {
                 "201": _created(changing, target, row),
-                **_refusals(changing, *_ALWAYS, 404, *_WITH_BODY),
+                **refusals(changing, *_ALWAYS, 404, *_WITH_BODY),
             },
         },
     )
@@ -261,41 +256,37 @@ def link_changes(
                 "operationId": changing.names.fresh(f"{verb}_{stem}"),
                 "summary": f"{spoken} one {_spoken(singular(access.resource))} "
                 f"and one of its {_spoken(relation.name)}",
-                **_shared(changing, address, method),
-                "parameters": [*parameters, changing.if_match, changing.once, changing.prefer],
-                "responses": {"204": done, **_refusals(changing, *_ALWAYS, *_OF_A_ROW)},
+                **shared(changing, address, method),
+                "parameters": [*parameters, changing.if_match, *changing.always],
+                "responses": {"204": done, **refusals(changing, *_ALWAYS, *_OF_A_ROW)},
             },
         )
 
 
-def _shared(changing: Changing, address: Address, method: str) -> dict[str, Any]:
+def shared(changing: Changing, address: Address, method: str) -> dict[str, Any]:
     """The tag, and who has to sign in."""
-    tagged: dict[str, Any] = {"tags": [address.resource]}
-    if not changing.schemes:
-        return tagged
     anonymous = changing.anonymous
     is_open = anonymous is None or method in anonymous.methods(address)
+    return {"tags": [address.resource], **signing_in(changing, is_open=is_open)}
+
+
+def signing_in(changing: Changing, *, is_open: bool) -> dict[str, Any]:
+    if not changing.schemes:
+        return {}
     required: list[dict[str, list[str]]] = [{name: []} for name in changing.schemes]
-    return {**tagged, "security": [{}, *required] if is_open else required}
+    return {"security": [{}, *required] if is_open else required}
 
 
-def _created(
-    changing: Changing, access: Access, row: Reference | None, how: str = "created"
-) -> Part:
+def _created(changing: Changing, access: Access, row: Reference | None) -> Part:
     name = _spoken(singular(access.resource))
     if row is None:
-        return changed(changing.responses, f"The {name} is {how}. Nobody asked may read it.")
-    content = {JSON: {"schema": new_rows_answer(row)}}
-    found = changed(changing.responses, f"The {name} is {how}.", content, ["Location"])
+        return changed(changing.responses, f"The {name} is created. Nobody asked may read it.")
+    content = {JSON: {"schema": one_or_many(row)}, **HYPERMEDIA}
+    found = changed(changing.responses, f"The {name} as it was created.", content, ["Location"])
     return found | links_from_new_row(access, changing.operations)
 
 
-def _body(method: str, schema: Reference) -> Part:
-    content = {media_type: {"schema": schema} for media_type in ACCEPTED[method]}
-    return {"required": True, "content": content}
-
-
-def _refusals(changing: Changing, *statuses: int) -> dict[str, Part]:
+def refusals(changing: Changing, *statuses: int) -> dict[str, Part]:
     return {str(status): changing.refusals[status] for status in sorted(statuses)}
 
 

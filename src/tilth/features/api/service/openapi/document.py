@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tilth.features.api.service.openapi.changes import batch, changing
+from tilth.features.api.service.openapi.changes import changing
 from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
+from tilth.features.api.service.openapi.matching import batch_of
 from tilth.features.api.service.openapi.operations import (
     Operations,
     links_to_row,
@@ -94,7 +95,7 @@ def _paths(writing: Writing) -> Mapping[str, Mapping[str, Any]]:
         else:
             paths |= dict(new_row_path(writing, sight.access(name)))
     if writing.changing is not None:
-        paths[f"{writing.base}/batch"] = {"post": batch(writing.changing)}
+        paths[f"{writing.base}/batch"] = batch_of(writing.changing, writing.base)
     return paths
 
 

@@ -21,7 +21,7 @@ MOST_LISTED = 200
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """References to the parameters of one resource. matching: those that choose rows."""
+    """References to the parameters of one resource. matching: those that say which rows."""
 
     collection: Sequence[Reference]
     item: Sequence[Reference]
@@ -42,22 +42,16 @@ def parameters_of(
         return components.add("parameters", f"{label}.{part['name']}", part)
 
     item = [add(part) for part in (_fields(access), *_expand(view, access))]
-    own = [add(part) for part in _own_parts(view, access)]
-    matching = [each for each in (*own, *shared) if _chooses_rows(each)]
-    return Parameters([*own, *item, *shared], item, matching)
+    matching = [add(part) for part in _matching(view, access)]
+    sort, by_filter = add(_sort(view, access)), shared[0]
+    return Parameters([*matching, sort, *item, *shared], item, [*matching, by_filter])
 
 
-def _chooses_rows(parameter: Reference) -> bool:
-    name = parameter["$ref"].rpartition("/")[2]
-    return name == "filter" or ("." in name and not name.endswith(".sort"))
-
-
-def _own_parts(view: View, access: Access) -> Iterator[Part]:
+def _matching(view: View, access: Access) -> Iterator[Part]:
     yield from _exact(access)
     yield lookups_parameter(view, access)
     if any(name in access.fields for name in access.resource.search):
         yield _search(access)
-    yield _sort(view, access)
 
 
 def _exact(access: Access) -> Iterator[Part]:

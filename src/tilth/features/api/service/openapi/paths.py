@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tilth.features.api.service.links import collection_path, related_path
-from tilth.features.api.service.media import CSV, HAL, HAL_FORMS, JSON, NDJSON
+from tilth.features.api.service.media import CSV, JSON, NDJSON
 from tilth.features.api.service.openapi.changes import (
     Changing,
     collection_changes,
-    collection_of_matching,
     link_changes,
     related_changes,
     row_changes,
 )
 from tilth.features.api.service.openapi.components import Names, Part, Reference
+from tilth.features.api.service.openapi.matching import matching_changes
 from tilth.features.api.service.openapi.operations import (
     Operations,
     links_from_row,
@@ -23,7 +23,7 @@ from tilth.features.api.service.openapi.operations import (
     stem,
 )
 from tilth.features.api.service.openapi.parameters import Parameters
-from tilth.features.api.service.openapi.responses import Responses, answer
+from tilth.features.api.service.openapi.responses import HYPERMEDIA, Responses, answer
 from tilth.features.api.service.openapi.view import View
 from tilth.kernel.policy.access import Access
 from tilth.kernel.schema.resource import Relation
@@ -33,18 +33,6 @@ PathItem = dict[str, Any]
 _LIST_REFUSALS = (400, 401, 406, 429, 503)
 _ROW_REFUSALS = (400, 401, 404, 406, 429, 503)
 _OPTIONS_REFUSALS = (400, 401, 404, 429)
-
-_LINKED: Part = {
-    "type": "object",
-    "properties": {"_links": {"type": "object"}, "_embedded": {"type": "object"}},
-    "required": ["_links"],
-}
-_WITH_FORMS: Part = {
-    **_LINKED,
-    "properties": {**_LINKED["properties"], "_templates": {"type": "object"}},
-    "required": ["_links", "_templates"],
-}
-HYPERMEDIA: Mapping[str, Part] = {HAL: {"schema": _LINKED}, HAL_FORMS: {"schema": _WITH_FORMS}}
 
 _ANY_KEY: Part = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
 
@@ -99,8 +87,9 @@ def paths_of(writing: Writing, described: Described) -> Iterator[tuple[str, Path
     path = collection_path(writing.base, access.resource.name)
     item = _path_item(writing, _collection(writing, described))
     if changing is not None:
+        matching = described.parameters.matching
         item |= dict(collection_changes(changing, access, described.row))
-        item |= dict(collection_of_matching(changing, access, described.parameters.matching))
+        item |= dict(matching_changes(changing, access, matching))
     yield path, item
     if key is None:
         return

@@ -23,6 +23,7 @@ class Requests:
         self._components = components
         self._made: dict[tuple[str, frozenset[str]], Reference] = {}
         self._keys: dict[str, Reference] = {}
+        self._patches: dict[str, Reference] = {}
 
     def creation(self, resource_name: str) -> Reference:
         """`HeroCreate`."""
@@ -47,9 +48,12 @@ class Requests:
 
     def patch(self, resource_name: str) -> Reference:
         """`HeroPatch`: whatever is given is changed."""
-        rights = self._view.sight.rights(resource_name)
-        body = _body(rights.access, self._properties(rights, creating=False), frozenset())
-        return self._components.add("schemas", f"{rights.access.resource.title}Patch", body)
+        if resource_name not in self._patches:
+            rights = self._view.sight.rights(resource_name)
+            title = f"{rights.access.resource.title}Patch"
+            body = _body(rights.access, self._properties(rights, creating=False), frozenset())
+            self._patches[resource_name] = self._components.add("schemas", title, body)
+        return self._patches[resource_name]
 
     def _creation(self, resource_name: str, held: frozenset[str], suffix: str) -> Reference:
         known = self._made.get((resource_name, held))

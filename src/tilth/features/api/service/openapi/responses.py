@@ -21,6 +21,7 @@ from tilth.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from tilth.features.api.service.media import HAL, HAL_FORMS
 from tilth.features.api.service.openapi.components import Components, Part, Reference
 
 _TEXT = {"type": "string"}
@@ -34,6 +35,7 @@ _HEADERS: Mapping[str, tuple[str, Part]] = {
     "ETag": ("Version, for If-None-Match and If-Match (RFC 9110).", _TEXT),
     "Link": ("Related addresses: next, prev, service-desc and others (RFC 8288).", _TEXT),
     "Content-Disposition": ("Name to save the answer under, for text/csv.", _TEXT),
+    "Idempotency-Replayed": ("`true`: made before, by a request with the same key.", _TEXT),
     "Allow": ("Methods there are here.", _TEXT),
     "Accept-Post": ("Media types of a body that POST takes here.", _TEXT),
     "Accept-Patch": ("Media types of a body that PATCH takes here (RFC 5789).", _TEXT),
@@ -43,16 +45,31 @@ _HEADERS: Mapping[str, tuple[str, Part]] = {
     "WWW-Authenticate": ("How to sign in.", _TEXT),
 }
 
+_LINKED: Part = {
+    "type": "object",
+    "properties": {"_links": {"type": "object"}, "_embedded": {"type": "object"}},
+    "required": ["_links"],
+}
+_WITH_FORMS: Part = {
+    **_LINKED,
+    "properties": {**_LINKED["properties"], "_templates": {"type": "object"}},
+    "required": ["_links", "_templates"],
+}
+HYPERMEDIA: Mapping[str, Part] = {HAL: {"schema": _LINKED}, HAL_FORMS: {"schema": _WITH_FORMS}}
+
 _EVERYWHERE = ("X-Request-ID", "Server-Timing")
 _OF_AN_ANSWER = (
     *_EVERYWHERE, "Cache-Control", "Vary", "ETag", "Link", "Content-Disposition", "Allow"
 )  # fmt: skip
 
 _OF_OPTIONS = ("Allow", "Accept-Post", "Accept-Patch")
-_OF_A_CHANGE = (*_EVERYWHERE, "Cache-Control", "ETag", "Preference-Applied")
+_OF_A_CHANGE = (
+    *_EVERYWHERE, "Cache-Control", "Vary", "ETag", "Preference-Applied", "Idempotency-Replayed"
+)  # fmt: skip
 
 _EXTRA = {
     401: ("WWW-Authenticate",),
+    405: ("Allow",),
     412: ("ETag",),
     415: ("Accept-Post", "Accept-Patch"),
     429: ("Retry-After",),
@@ -185,6 +202,6 @@ _REFUSALS: Sequence[type[ProblemError]] = (
     BadRequest, Unauthenticated, NotFound, NotAcceptable, TooManyRequests, Unavailable
 )  # fmt: skip
 _CHANGE_REFUSALS: Sequence[type[ProblemError]] = (
-    Unauthenticated, Forbidden, Conflict, PreconditionFailed, PayloadTooLarge, UnsupportedMedia,
-    Invalid, PreconditionRequired, MethodNotAllowed,
+    Unauthenticated, Forbidden, MethodNotAllowed, Conflict, PreconditionFailed, PayloadTooLarge, UnsupportedMedia,
+    Invalid, PreconditionRequired,
 )  # fmt: skip
