@@ -16,7 +16,7 @@ NAMELESS = r"(?:^|[/_])(?:utils?|helpers?|common|managers?|base|mixins?|handlers
 PACKAGE_INDEX = "|".join(
     f"{left}{right}"
     for left, right in (
-        ("pypi.org/", "simple"),
+        ("pypi", ".org/simple"),
         ("python", "hosted"),
         ("--index", "-url"),
         ("--extra-index", "-url"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, literal_column, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tilth.kernel.plan.change import Key
@@ -27,10 +28,16 @@ def linked_keys(session: Session, links: LinkTable, near: Key) -> list[Key]:
 
 
 def link(session: Session, links: LinkTable, near: Key, far: Key) -> bool:
-    """False when it was there already."""
+    """False when it was there already, also when another transaction has made it meanwhile."""
     if is_linked(session, links, near, far):
         return False
-    session.execute(insert(links.table).values(dict(_pairs(links, near, far))))
+    try:
+        with session.begin_nested():
+            session.execute(insert(links.table).values(dict(_pairs(links, near, far))))
+    except IntegrityError:
+        if is_linked(session, links, near, far):
+            return False
+        raise
     return True
 
 

@@ -66,8 +66,8 @@ class Changing:
     """What every operation that changes rows needs.
 
     always: the parameters of every change. conditional: resources whose rows change with If-Match
-    only. anonymous: what nobody in
-    particular may do; None when callers are not told apart. schemes: how they sign in.
+    only. anonymous: what nobody in particular may do; None when callers are not told apart.
+    schemes: how they sign in.
     """
 
     view: View

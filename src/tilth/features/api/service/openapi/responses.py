@@ -202,6 +202,6 @@ _REFUSALS: Sequence[type[ProblemError]] = (
     BadRequest, Unauthenticated, NotFound, NotAcceptable, TooManyRequests, Unavailable
 )  # fmt: skip
 _CHANGE_REFUSALS: Sequence[type[ProblemError]] = (
-    Unauthenticated, Forbidden, MethodNotAllowed, Conflict, PreconditionFailed, PayloadTooLarge, UnsupportedMedia,
-    Invalid, PreconditionRequired,
+    Unauthenticated, Forbidden, MethodNotAllowed, Conflict, PreconditionFailed, PayloadTooLarge,
+    UnsupportedMedia, Invalid, PreconditionRequired,
 )  # fmt: skip

@@ -1,0 +1,63 @@
+"""A link is made once, also by two who make it at the same time."""
+
+import asyncio
+from threading import Event
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, text
+from sqlalchemy.orm import Session
+
+from tilth.kernel.schema.resource import LinkTable
+from tilth.kernel.store.engine import database_url as parsed
+from tilth.kernel.store.links import link
+from tilth.kernel.store.sync import create_missing_tables, sync_engine
+from tilth.kernel.store.writing import open_units
+from tilth.settings import StoreSettings
+
+METADATA = MetaData()
+PAIR = Table(
+    "pair",
+    METADATA,
+    Column("left", Integer, primary_key=True),
+    Column("right", Integer, primary_key=True),
+)
+LINKS = LinkTable(PAIR, (PAIR.c.left,), (PAIR.c.right,))
+
+SECONDS = 10
+"""Longest wait for something that another thread is sure to do."""
+
+pytestmark = pytest.mark.anyio
+
+
+def wait_for_a_waiter(session: Session, pause: Event) -> None:
+    """Until another transaction waits for a lock, which here only this one can hold."""
+    waiters = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    for _ in range(1000):
+        if session.scalar(waiters):
+            return
+        pause.wait(0.01)
+    raise TimeoutError
+
+
+async def test_whoever_comes_second_finds_it_made(postgres_url: str) -> None:
+    """PostgreSQL only: on SQLite units run one after the other."""
+    engine = sync_engine(postgres_url)
+    create_missing_tables(engine, [METADATA])
+    engine.dispose()
+    units = open_units(parsed(postgres_url), "label", StoreSettings())
+    made, never = Event(), Event()
+
+    def first(session: Session) -> bool:
+        is_new = link(session, LINKS, (1,), (1,))
+        made.set()
+        wait_for_a_waiter(session, never)
+        return is_new
+
+    def second(session: Session) -> bool:
+        made.wait(SECONDS)
+        return link(session, LINKS, (1,), (1,))
+
+    try:
+        assert await asyncio.gather(units.run(first), units.run(second)) == [True, False]
+    finally:
+        await units.close()
