@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import class_mapper
 
@@ -39,11 +39,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one plan has done. before, after: None where there is no row."""
+    """What one plan has done. before, after: None where there is no row.
+
+    entity: the mapped object of the row, as it is now.
+    """
 
     plan: WritePlan
     before: Record | None
     after: Record | None
+    entity: Any = None
 
 
 def carry_out(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
@@ -91,7 +95,7 @@ def _create(scope: Scope, plan: WritePlan) -> Change:
     for children in plan.children:
         for child in children.plans:
             _create(scope, _below(child, children, key))
-    return Change(plan, None, after)
+    return Change(plan, None, after, entity)
 
 
 def owner_of(scope: Scope, plan: WritePlan) -> Record | None:
@@ -142,7 +146,7 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
         if each.instead:
             remove_others(scope, before, plan.key, each)
         add_links(scope, before, plan.key, each, plan.pointer)
-    return Change(plan, before, after)
+    return Change(plan, before, after, before.entity)
 
 
 def _as_updated(scope: Scope, plan: WritePlan) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -83,12 +83,12 @@ def _as_created(scope: Scope, plans: Sequence[WritePlan], made: Sequence[Any]) -
     keys = [tuple(mapper.primary_key_from_instance(each)) for each in made]
     found = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
     changes: list[Change] = []
-    for plan, key in zip(plans, keys, strict=True):
+    for plan, key, entity in zip(plans, keys, made, strict=True):
         # A column may give a key back in another spelling than it was given.
         after = found.get(key) or scope.records.look(scope.session, wish, key, scope.sight.actor)
         after = checked(scope, plan, _asked_by(plan, after))
         tell(scope, rights, "created", None, after)
-        changes.append(Change(plan, None, after))
+        changes.append(Change(plan, None, after, entity))
     return changes
 
 
@@ -103,17 +103,24 @@ def _asked_by(plan: WritePlan, after: Record | None) -> Record | None:
 
 def change_many(scope: Scope, plan: ManyPlan) -> list[Change]:
     """Every row that matches is changed, or none. Raises Conflict when more do than may."""
-    rows = _matching_rows(scope, plan)
+    return change_found(scope, plan.each, lambda: _matching_keys(scope, plan))
+
+
+def change_found(
+    scope: Scope, each: WritePlan, matching_keys: Callable[[], list[Key]]
+) -> list[Change]:
+    """matching_keys: of the rows as they are now; asked again once they are locked."""
+    rows = _matching_rows(scope, each, matching_keys)
     hooks = scope.sight.hooks
-    plans = {key: prepared(replace(plan.each, key=key), hooks) for key in rows}
-    if any(each.links for each in plans.values()):
-        return [apply(scope, each) for each in plans.values()]
+    plans = {key: prepared(replace(each, key=key), hooks) for key in rows}
+    if any(plan.links for plan in plans.values()):
+        return [apply(scope, plan) for plan in plans.values()]
     for key, row in rows.items():
         check_masks(plans[key], row)
-    if plan.each.action == "delete":
-        delete_and_tell(scope, plan.each, list(rows.values()))
+    if each.action == "delete":
+        delete_and_tell(scope, each, list(rows.values()))
         return [Change(plans[key], row, None) for key, row in rows.items()]
-    return _updated(scope, plan.each, plans, rows)
+    return _updated(scope, each, plans, rows)
 
 
 def _updated(
@@ -136,15 +143,17 @@ def _updated(
     return changes
 
 
-def _matching_rows(scope: Scope, plan: ManyPlan) -> dict[Key, Record]:
+def _matching_rows(
+    scope: Scope, each: WritePlan, matching_keys: Callable[[], list[Key]]
+) -> dict[Key, Record]:
     """Locked, and matching still: they may have changed before they were."""
-    action: Action = "delete" if plan.each.action == "delete" else "update"
-    rights = plan.each.rights
+    action: Action = "delete" if each.action == "delete" else "update"
+    rights = each.rights
     wish = Wish(rights, rules_of(rights, ("read", action)), entity=True)
-    keys = _matching_keys(scope, plan)
+    keys = matching_keys()
     rows = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
     if scope.session.get_bind().dialect.name != "sqlite":
-        keys = _matching_keys(scope, plan)
+        keys = matching_keys()
     rows = {key: rows[key] for key in keys if key in rows}
     for row in rows.values():
         if not row.granted[action]:

@@ -20,8 +20,12 @@ from tilth.kernel.schema.constraints import sentence_of
 def validating_sessions(engine: Engine) -> sessionmaker[Session]:
     """Sessions that flush when told to and keep what they have loaded after the commit."""
     sessions = sessionmaker(engine, autoflush=False, expire_on_commit=False)
-    event.listen(sessions, "before_flush", _validate_changed)
+    validate_flushes(sessions)
     return sessions
+
+
+def validate_flushes(sessions: sessionmaker[Session] | Session) -> None:
+    event.listen(sessions, "before_flush", _validate_changed)
 
 
 def _validate_changed(session: Session, context: object, instances: object) -> None:
