@@ -12,14 +12,15 @@ UV ?= uv
 LOCK = $(UV) pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
-.PHONY: help setup demo test check bench docs lock clean
+.PHONY: help setup demo test check bench bench-quick bench-lock docs lock clean
 
 help:
 	@echo "make demo   serve the example application with sample data (PORT=8001 for another port)"
 	@echo "make test   every test, on SQLite and PostgreSQL"
 	@echo "make check  format, lint, types, import walls, house rules"
 	@echo "make docs   links and code blocks of README and docs"
-	@echo "make bench  measure start-up; other measurements in bench/"
+	@echo "make bench  measure Tilth beside its peers, its growth and its start-up (an hour)"
+	@echo "make bench-quick  a look at each, in under two minutes"
 	@echo "make setup  only install into .venv"
 	@echo "make lock   renew the locked dependencies (needs uv)"
 	@echo "make clean  remove .venv and caches"
@@ -39,8 +40,21 @@ check: $(TOOLS)
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/house
 
-bench: $(READY)
+# The bench starts PostgreSQL as the tests do, so it needs their tools.
+bench: $(TOOLS)
+	$(BIN)/python bench/compare.py
 	$(BIN)/python bench/startup.py
+
+bench-quick: $(TOOLS)
+	$(BIN)/python bench/compare.py --quick
+	$(BIN)/python bench/startup.py --quick
+
+bench-lock:
+	@for folder in bench/peers/*/; do \
+		test ! -f $$folder/requirements.in || (cd $$folder && $(UV) pip compile requirements.in \
+			--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+			--custom-compile-command "make bench-lock" --quiet --upgrade --output-file requirements.lock); \
+	done
 
 docs: $(TOOLS)
 	$(BIN)/pytest tests/docs

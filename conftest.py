@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
@@ -92,7 +92,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def _server_in(folder: Path) -> Iterator[PostgresServer]:
+def _server_in(folder: Path, settings: Sequence[str] = SERVER_OPTIONS) -> Iterator[PostgresServer]:
     data, password = folder / "data", secrets.token_hex(16)
     (folder / "password").write_text(password)
     programs = _programs(folder)
@@ -103,7 +103,7 @@ def _server_in(folder: Path) -> Iterator[PostgresServer]:
         *("-c", "scram_iterations=1"),
     )
     port = _free_port()
-    options = " ".join(f"-c {option}" for option in (f"port={port}", *SERVER_OPTIONS))
+    options = " ".join(f"-c {option}" for option in (f"port={port}", *settings))
     log = data / "server.log"
     _run(programs / "pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
     with _stopped_at_the_end(programs / "pg_ctl", data, folder):

@@ -1,6 +1,6 @@
 """How long a process takes to import Tilth, and to serve its first answer from a database.
 
-    python bench/startup.py [--runs 7]
+    python bench/startup.py [--runs 7] [--quick]
 
 Every run is a fresh interpreter, the processes one after the other; the machine should have
 nothing else to do. Prints a table and, as its last line, the same as JSON. Seconds are of the whole
@@ -66,14 +66,17 @@ class Measured:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=7)
-    runs = parser.parse_args().runs
+    parser.add_argument("--quick", action="store_true", help="one run, small databases")
+    asked = parser.parse_args()
+    runs = 1 if asked.quick else asked.runs
+    sizes = ((11, 1.2),) if asked.quick else ((11, 1.2), (150, 4.0), (600, None))
     with tempfile.TemporaryDirectory() as folder:
         results = [
             _measured("python alone", runs, None, NOTHING),
             _measured("import tilth", runs, 0.6, IMPORT),
             *(
                 _measured(f"boot, {tables} tables", runs, budget, BOOT, _database(folder, tables))
-                for tables, budget in ((11, 1.2), (150, 4.0))
+                for tables, budget in sizes
             ),
         ]
     print(_table(results))
