@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import replaced, source_of
 from tilth.kernel.store.telling import tell
 from tilth.kernel.store.upkeep import keep_up, new_entity
-from tilth.kernel.store.validation import faults_of
+from tilth.kernel.store.validation import faults_of, found_at
 from tilth.kernel.store.verdicts import check_masks, rules_of
 from tilth.kernel.store.where import sql_of
 
@@ -37,8 +37,9 @@ def create_many(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
         return [apply(scope, plan) for plan in plans]
     owner_of(scope, plans[0])
     made = _made(scope, plans)
+    places = {id(each): plan.pointer for each, plan in zip(made, plans, strict=True)}
     try:
-        with scope.session.begin_nested():
+        with scope.session.begin_nested(), found_at(scope.session, places):
             scope.session.add_all(made)
             scope.session.flush()
     except StatementError as exc:
@@ -67,12 +68,17 @@ def _made(scope: Scope, plans: Sequence[WritePlan]) -> list[Any]:
             made.append(new_entity(scope, plan))
         except Invalid as exc:
             faults.extend(exc.faults)
-            continue
-        found = faults_of(made[-1])
-        faults += [replace(each, pointer=plan.pointer + each.pointer) for each in found]
+            made.append(None)
     if faults:
-        raise invalid(faults)
+        # Those that could be made have what the flush would have told.
+        raise invalid([*faults, *_faults_of_made(made, plans)])
     return made
+
+
+def _faults_of_made(made: Sequence[Any], plans: Sequence[WritePlan]) -> Iterator[Fault]:
+    for entity, plan in zip(made, plans, strict=True):
+        for fault in faults_of(entity) if entity is not None else ():
+            yield replace(fault, pointer=plan.pointer + fault.pointer)
 
 
 def _as_created(scope: Scope, plans: Sequence[WritePlan], made: Sequence[Any]) -> list[Change]:
