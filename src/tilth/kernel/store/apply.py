@@ -12,7 +12,7 @@ from tilth.kernel.plan.change import Children, Key, Row, WritePlan
 from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
-from tilth.kernel.store.cascades import taken_along
+from tilth.kernel.store.cascades import tell_what_changed, watched_rows
 from tilth.kernel.store.linking import (
     add_links,
     far_end,
@@ -165,12 +165,11 @@ def _delete(scope: Scope, plan: WritePlan) -> Change:
 
 def delete_and_tell(scope: Scope, plan: WritePlan, rows: Sequence[Record]) -> None:
     """Rows that are only marked as deleted take none along."""
-    told_anyway = {(plan.resource.name, row.key) for row in rows}
-    for row in rows if plan.resource.upkeep.deleted_at is None else ():
-        for each in taken_along(scope, row.entity):
-            if (each.rights.access.resource.name, each.key) not in told_anyway:
-                tell(scope, each.rights, "deleted", each, None)
+    taking_along = plan.resource.upkeep.deleted_at is None
+    keys = [class_mapper(type(row.entity)).primary_key_from_instance(row.entity) for row in rows]
+    watched = watched_rows(scope, plan.resource, list(map(tuple, keys)) if taking_along else [])
     remove(scope, plan, rows)
+    tell_what_changed(scope, watched)
     for row in rows:
         tell(scope, plan.rights, "deleted", row, None)
 

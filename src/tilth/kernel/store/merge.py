@@ -28,7 +28,7 @@ def merge(scope: Scope, plan: MergePlan) -> Change:
     key = _stored_key(scope, plan)
     if key is not None:
         return _merged(scope, plan, key)
-    told = len(scope.events)
+    told = len(scope.events), len(scope.seen)
     try:
         with scope.session.begin_nested():
             return apply(scope, plan.create)
@@ -38,7 +38,7 @@ def merge(scope: Scope, plan: MergePlan) -> Change:
         key = _stored_key(scope, plan)
         if key is None:
             raise
-        del scope.events[told:]
+        del scope.events[told[0] :], scope.seen[told[1] :]
         return _merged(scope, plan, key)
 
 

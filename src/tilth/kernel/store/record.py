@@ -119,6 +119,8 @@ class Records:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         # The wish is kept beside its question: an id is only unique while its object lives.
+        # Resource → what refers to its rows; see cascades.
+        self.references: dict[str, Any] = {}
         self._known: OrderedDict[tuple[object, ...], tuple[Wish, Question]] = OrderedDict()
 
     def look(self, session: Session, wish: Wish, key: Key, actor: Actor) -> Record | None:

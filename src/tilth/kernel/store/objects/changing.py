@@ -99,13 +99,13 @@ def _acting(scope: Scope, query: Query[Any]) -> Iterator[None]:
     """
     check_writes(scope.session)
     scope.session.flush()
-    outside, told = (scope.sight, scope.reason), len(scope.events)
+    outside, told = (scope.sight, scope.reason), (len(scope.events), len(scope.seen))
     scope.sight, scope.reason = query.sight, query.reason
     try:
         with scope.session.begin_nested(), scope.session.no_autoflush:
             yield
     except BaseException:
-        del scope.events[told:]
+        del scope.events[told[0] :], scope.seen[told[1] :]
         raise
     finally:
         scope.sight, scope.reason = outside
