@@ -1,12 +1,12 @@
 """The environment, read once into frozen sections."""
 
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from tilth.errors import Finding, SetupError
+from tilth.kit import parse
+from tilth.kit.parse import Parser
 from tilth.kit.text import suggest
 
 PREFIX = "TILTH_"
@@ -70,6 +70,20 @@ class RelaySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrateSettings:
+    """How the schema is changed. scratch: URL of a PostgreSQL server on which to try.
+
+    database: of the same database, past a pooler. wait_seconds: for another process that migrates.
+    """
+
+    database: str | None = field(default=None, repr=False)
+    scratch: str | None = field(default=None, repr=False)
+    lock_seconds: float = 2.0
+    wait_seconds: float = 600.0
+    attempts: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything an application reads from outside its code.
 
@@ -80,17 +94,9 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     web: WebSettings = field(default_factory=WebSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
+    migrate: MigrateSettings = field(default_factory=MigrateSettings)
     secret_key: str | None = field(default=None, repr=False)
     environment: str = "production"
-
-
-# Returns the value, or raises ValueError with a sentence that says what is expected and never
-# repeats the text it was given: that may be a secret in the wrong variable.
-Parser = Callable[[str], object]
-
-
-def _text(text: str) -> str:
-    return text
 
 
 def _secret(text: str) -> str:
@@ -99,64 +105,10 @@ def _secret(text: str) -> str:
     return text
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise ValueError("Expected seconds, a number above 0, such as 2.5.")
-    return seconds
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0):
-        raise ValueError("Expected a whole number above 0.")
-    return int(text)
-
-
-def _count_to(most: int) -> Parser:
-    def count(text: str) -> int:
-        number = _count(text)
-        if number > most:
-            raise ValueError(f"Expected a whole number from 1 to {most}.")
-        return number
-
-    return count
-
-
-def _flag(text: str) -> bool:
-    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if text.lower() not in flags:
-        raise ValueError("Expected true or false.")
-    return flags[text.lower()]
-
-
 def _environment(text: str) -> str:
     if text not in ENVIRONMENTS:
         raise ValueError(f"Expected {' or '.join(ENVIRONMENTS)}.")
     return text
-
-
-def _origin(text: str) -> str:
-    example = "such as https://shop.example"
-    try:
-        parts = urlsplit(text)
-        is_origin = bool(parts.scheme in ("http", "https") and parts.hostname) and not (
-            parts.path or parts.query or parts.fragment or "@" in parts.netloc
-        )
-        # Reading the port raises ValueError when it is out of range.
-        _ = parts.port
-    except ValueError:
-        is_origin = False
-    if not is_origin:
-        raise ValueError(f"Expected scheme, host and nothing after it, {example}.")
-    return text.lower()
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    names = text.replace(",", " ").split()
-    return tuple(name if name == "*" else _origin(name) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +125,14 @@ class Variable:
     sentence: str
 
 
+SECTIONS = ("", "store", "web", "relay", "migrate")
+NAMED_SECTIONS = ("relay", "migrate")
+"""Their names stand in those of their variables."""
+
+
 def _variable(section: str, name: str, parse: Parser, sentence: str) -> Variable:
-    return Variable(PREFIX + name.upper(), section, name, parse, sentence)
+    place = f"{section}_" if section in NAMED_SECTIONS else ""
+    return Variable(f"{PREFIX}{place}{name}".upper(), section, name, parse, sentence)
 
 
 VARIABLES = (
@@ -189,137 +147,188 @@ VARIABLES = (
     _variable(
         "store",
         "database",
-        _text,
+        parse.text_from,
         "Address of the database: `sqlite:///shop.db`, "
         "`postgresql://user:password@host/shop`. Wins over the one in the code.",
     ),
-    _variable("store", "statement_seconds", _seconds, "Longest time one SQL statement may run."),
     _variable(
-        "store", "lock_seconds", _seconds, "Longest wait for a lock that another transaction holds."
+        "store", "statement_seconds", parse.seconds_from, "Longest time one SQL statement may run."
+    ),
+    _variable(
+        "store",
+        "lock_seconds",
+        parse.seconds_from,
+        "Longest wait for a lock that another transaction holds.",
     ),
     _variable(
         "store",
         "idle_in_transaction_seconds",
-        _seconds,
+        parse.seconds_from,
         "Longest time a transaction may stay open doing nothing.",
     ),
-    _variable("store", "pool_size", _count, "Most connections one process opens to PostgreSQL."),
     _variable(
-        "store", "pool_wait_seconds", _seconds, "Longest wait for a free connection, then 503."
+        "store", "pool_size", parse.count_from, "Most connections one process opens to PostgreSQL."
     ),
-    _variable("store", "pooler", _flag, "`true` behind a transaction pooler such as PgBouncer."),
     _variable(
-        "store", "sqlite_readers", _count, "Connections that read one SQLite file at the same time."
+        "store",
+        "pool_wait_seconds",
+        parse.seconds_from,
+        "Longest wait for a free connection, then 503.",
+    ),
+    _variable(
+        "store", "pooler", parse.flag_from, "`true` behind a transaction pooler such as PgBouncer."
+    ),
+    _variable(
+        "store",
+        "sqlite_readers",
+        parse.count_from,
+        "Connections that read one SQLite file at the same time.",
     ),
     _variable(
         "web",
         "header_seconds",
-        _seconds,
+        parse.seconds_from,
         "From connecting to the end of the request headers, then 408.",
     ),
     _variable(
-        "web", "header_bytes", _count, "Most bytes of headers that are still incomplete, then 431."
+        "web",
+        "header_bytes",
+        parse.count_from,
+        "Most bytes of headers that are still incomplete, then 431.",
     ),
     _variable(
         "web",
         "body_idle_seconds",
-        _seconds,
+        parse.seconds_from,
         "Longest pause inside a body, and the time before its rate counts, then 408.",
     ),
     _variable(
-        "web", "body_floor_bytes_per_second", _count, "Slowest average rate of a body, then 408."
+        "web",
+        "body_floor_bytes_per_second",
+        parse.count_from,
+        "Slowest average rate of a body, then 408.",
     ),
     _variable(
         "web",
         "keep_alive_seconds",
-        _seconds,
+        parse.seconds_from,
         "How long an idle connection waits for its next request.",
     ),
     _variable(
         "web",
         "request_seconds",
-        _seconds,
+        parse.seconds_from,
         "From the headers to the start of the response, then 503. For an upload: from its "
         "last piece.",
     ),
     _variable(
         "web",
         "send_stall_seconds",
-        _seconds,
+        parse.seconds_from,
         "Longest time a client may leave a full send buffer unread, then it is cut off.",
     ),
     _variable(
         "web",
         "graceful_seconds",
-        _seconds,
+        parse.seconds_from,
         "What requests in flight get when the server stops, rounded up to whole seconds.",
     ),
     _variable(
         "web",
         "json_bytes",
-        _count,
+        parse.count_from,
         "Largest body that is parsed whole (JSON, forms, text), then 413.",
     ),
     _variable(
-        "web", "json_depth", _count_to(JSON_DEPTH), "Deepest nesting of a JSON body, then 400."
+        "web",
+        "json_depth",
+        parse.count_up_to(JSON_DEPTH),
+        "Deepest nesting of a JSON body, then 400.",
     ),
     _variable(
         "web",
         "json_digits",
-        _count_to(JSON_DIGITS),
+        parse.count_up_to(JSON_DIGITS),
         "Most digits of an integer in a JSON body, then 400.",
     ),
     _variable(
         "web",
         "upload_bytes",
-        _count,
+        parse.count_from,
         "Largest body of any other kind (multipart, files), then 413.",
     ),
     _variable(
         "web",
         "cors_origins",
-        _origins,
+        parse.origins_from,
         "Origins whose pages may call this API, separated by commas or spaces; `*` for any.",
     ),
     _variable(
         "web",
         "cors_credentials",
-        _flag,
+        parse.flag_from,
         "Whether those pages may send cookies and credentials; not together with `*`.",
     ),
     _variable(
         "web",
         "public_url",
-        _origin,
+        parse.origin_from,
         "Where the world reaches this server, such as `https://shop.example`.",
     ),
-    Variable(
-        "TILTH_RELAY_POLL_SECONDS",
+    _variable(
         "relay",
         "poll_seconds",
-        _seconds,
+        parse.seconds_from,
         "How often a process looks for events that other processes have written.",
     ),
-    Variable(
-        "TILTH_RELAY_CALL_SECONDS",
+    _variable(
         "relay",
         "call_seconds",
-        _seconds,
+        parse.seconds_from,
         "Longest time a subscriber may take for one event, then it has failed.",
     ),
-    Variable(
-        "TILTH_RELAY_RETRY_SECONDS",
+    _variable(
         "relay",
         "retry_seconds",
-        _seconds,
+        parse.seconds_from,
         "From a subscriber's first failure to its next attempt; four times as long after each.",
     ),
-    Variable(
-        "TILTH_RELAY_ATTEMPTS",
+    _variable(
         "relay",
         "attempts",
-        _count,
+        parse.count_from,
         "How often an event is offered to a subscriber that fails, then it is given up.",
+    ),
+    _variable(
+        "migrate",
+        "database",
+        parse.text_from,
+        "Address of the same database for `tilth migrate`, when `TILTH_DATABASE` is that of a pooler.",
+    ),
+    _variable(
+        "migrate",
+        "scratch",
+        parse.text_from,
+        "Address of a PostgreSQL server where scratch databases may be made; that of the database "
+        "when not set.",
+    ),
+    _variable(
+        "migrate",
+        "lock_seconds",
+        parse.seconds_from,
+        "Longest wait of a migration for a lock; all others wait behind it. Then it is tried again.",
+    ),
+    _variable(
+        "migrate",
+        "wait_seconds",
+        parse.seconds_from,
+        "Longest wait for another process that migrates the same database.",
+    ),
+    _variable(
+        "migrate",
+        "attempts",
+        parse.count_from,
+        "How often a revision that gets no lock is tried.",
     ),
 )
 
@@ -332,7 +341,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     given = {name: text for name, text in environ.items() if name.startswith(PREFIX) and text}
     known = {variable.name for variable in VARIABLES}
     findings = [_unknown(name, known) for name in sorted(given.keys() - known)]
-    values: dict[str, dict[str, Any]] = {"": {}, "store": {}, "web": {}, "relay": {}}
+    values: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     for variable in VARIABLES:
         if variable.name in given:
             try:
@@ -343,7 +352,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     findings += cors_findings(web)
     if findings:
         raise SetupError(*findings)
-    return Settings(store=store, web=web, relay=RelaySettings(**values["relay"]), **values[""])
+    relay, migrate = RelaySettings(**values["relay"]), MigrateSettings(**values["migrate"])
+    return Settings(store=store, web=web, relay=relay, migrate=migrate, **values[""])
 
 
 def cors_findings(web: WebSettings) -> list[Finding]:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from tilth.cli.migrate.commands import migrate_commands
+
 APP_HELP = (
     "FILE[:app], pkg.mod:app or a database URL. "
     "Without it: what pyproject.toml names under [tool.tilth] app or [tool.fastapi] entrypoint, "
@@ -49,6 +51,7 @@ def command_line() -> typer.Typer:
     policies.callback()(policy)
     policies.command()(explain)
     cli.add_typer(policies, name="policy")
+    cli.add_typer(migrate_commands(), name="migrate")
     return cli
 
 

@@ -6,7 +6,6 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tilth.cli.talk import shown_path
 from tilth.errors import CommandError
@@ -105,16 +104,17 @@ def _no_such_file(path: Path) -> CommandError:
 
 
 def _named_in_project(file: Path) -> str | None:
+    return text_in_project(file, "tilth", "app") or text_in_project(file, "fastapi", "entrypoint")
+
+
+def text_in_project(file: Path, section: str, key: str) -> str | None:
+    """What pyproject.toml says under [tool.section]; None when it does not, or is not there."""
     if not file.is_file():
         return None
     try:
         tools = tomllib.loads(file.read_text("utf-8")).get("tool", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise CommandError(f"{file} is not valid TOML: {exc}") from exc
-    return _text_at(tools, "tilth", "app") or _text_at(tools, "fastapi", "entrypoint")
-
-
-def _text_at(tools: dict[str, Any], section: str, key: str) -> str | None:
     value = tools.get(section, {}).get(key)
     return value if isinstance(value, str) else None
 

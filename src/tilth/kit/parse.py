@@ -1,0 +1,67 @@
+"""Text of the environment → the value it stands for, or a ValueError that says what is expected."""
+
+import math
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+# Returns the value, or raises ValueError with a sentence that says what is expected and never
+# repeats the text it was given: that may be a secret in the wrong variable.
+Parser = Callable[[str], object]
+
+
+def text_from(text: str) -> str:
+    return text
+
+
+def seconds_from(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError("Expected seconds, a number above 0, such as 2.5.")
+    return seconds
+
+
+def count_from(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0):
+        raise ValueError("Expected a whole number above 0.")
+    return int(text)
+
+
+def count_up_to(most: int) -> Parser:
+    def count(text: str) -> int:
+        number = count_from(text)
+        if number > most:
+            raise ValueError(f"Expected a whole number from 1 to {most}.")
+        return number
+
+    return count
+
+
+def flag_from(text: str) -> bool:
+    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in flags:
+        raise ValueError("Expected true or false.")
+    return flags[text.lower()]
+
+
+def origin_from(text: str) -> str:
+    example = "such as https://shop.example"
+    try:
+        parts = urlsplit(text)
+        is_origin = bool(parts.scheme in ("http", "https") and parts.hostname) and not (
+            parts.path or parts.query or parts.fragment or "@" in parts.netloc
+        )
+        # Reading the port raises ValueError when it is out of range.
+        _ = parts.port
+    except ValueError:
+        is_origin = False
+    if not is_origin:
+        raise ValueError(f"Expected scheme, host and nothing after it, {example}.")
+    return text.lower()
+
+
+def origins_from(text: str) -> tuple[str, ...]:
+    names = text.replace(",", " ").split()
+    return tuple(name if name == "*" else origin_from(name) for name in names)

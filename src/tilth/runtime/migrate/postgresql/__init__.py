@@ -1,0 +1,1 @@
+"""PostgreSQL: what is there, and which locks a change takes."""

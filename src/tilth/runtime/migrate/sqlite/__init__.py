@@ -1,0 +1,1 @@
+"""SQLite: the text of a table, what it means, and how it is changed."""

@@ -1,0 +1,1 @@
+"""Revisions made in a scratch database, to see what they would do."""

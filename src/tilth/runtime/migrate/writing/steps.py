@@ -1,0 +1,207 @@
+"""Changes → lines for both directions, in an order in which they can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from alembic.operations import ops
+from sqlalchemy import (
+    CheckConstraint,
+    Constraint,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.sql.ddl import sort_tables_and_constraints
+from sqlalchemy.sql.elements import conv
+
+from tilth.runtime.migrate.compare import Change
+from tilth.runtime.migrate.shape import ConstraintShape, Shape, TableShape
+from tilth.runtime.migrate.writing.render import Renderer
+
+Group = Literal["values", "expand", "concurrent", "backfill", "guard", "validate", "contract"]
+GROUPS: tuple[Group, ...] = (
+    "values", "expand", "concurrent", "backfill", "guard", "validate", "contract",
+)  # fmt: skip
+
+
+Order = list[tuple[Table | None, list[ForeignKeyConstraint]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Lines of Python for up and down. group: the revision it belongs to. rank: its place there.
+
+    loses: what a person must agree to losing, as "hero.age".
+    """
+
+    rank: int
+    up: str
+    down: str
+    group: Group = "expand"
+    loses: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """have: the database as its revisions make it. want: as the models are.
+
+    fills: "hero.age" → value for the rows that are there, as SQL.
+    """
+
+    have: Shape
+    want: Shape
+    have_tables: Mapping[str, Table]
+    want_tables: Mapping[str, Table]
+    dialect: str
+    fills: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.dialect == "postgresql"
+
+
+def tables_of(*metadatas: MetaData) -> dict[str, Table]:
+    return {name: table for metadata in metadatas for name, table in metadata.tables.items()}
+
+
+def table_argument(name: str) -> tuple[str, str | None]:
+    """ "crm.contact" → ("contact", "crm")."""
+    schema, _, plain = name.rpartition(".")
+    return plain, schema or None
+
+
+def placed(name: str) -> str:
+    """The end of a call: the schema, if there is one."""
+    _, schema = table_argument(name)
+    return f", schema={schema!r})" if schema else ")"
+
+
+def table_steps(changes: list[Change], sides: Sides, render: Renderer) -> Iterator[Step]:
+    """New and dropped tables with everything that belongs to them."""
+    added = [sides.want_tables[each.name] for each in changes if each.kind == "add table"]
+    dropped = [sides.have_tables[each.name] for each in changes if each.kind == "drop table"]
+    for number, (up, down) in enumerate(_creations(added, sides.want, render)):
+        yield Step(30 + number, up, down)
+    removals = [(down, up) for up, down in _creations(dropped, sides.have, render)]
+    for number, (up, down) in enumerate(reversed(removals)):
+        name = next((t.fullname for t in dropped if up.startswith(_drop_call(t))), "")
+        yield Step(900_000 + number, up, down, "contract", loses=name)
+
+
+def _drop_call(table: Table) -> str:
+    return f"op.drop_table({table.name!r}" + (f", schema={table.schema!r}" if table.schema else "")
+
+
+def _creations(tables: list[Table], shape: Shape, render: Renderer) -> Iterator[tuple[str, str]]:
+    """What creates them and what drops them, a table after those it refers to.
+
+    Foreign keys of a circle are added when all of its tables are there.
+    """
+    order: Order = list(sort_tables_and_constraints(tables))  # type: ignore[no-untyped-call]
+    circular = {each for table, constraints in order if table is None for each in constraints}
+    for table, _ in order:
+        if table is None:
+            continue
+        yield render.create_table(table, circular), f"{_drop_call(table)})"
+        for index in sorted(table.indexes, key=lambda each: str(each.name)):
+            yield render.create_index(index), render.drop_index(index)
+    for constraint in sorted(circular, key=lambda each: constraint_name(each, shape)):
+        name = constraint_name(constraint, shape)
+        yield add_constraint(constraint, name, render), drop_constraint(constraint, name)
+
+
+def constraint_name(constraint: Constraint, shape: Shape) -> str:
+    """Under which the database knows it."""
+    table: Table = constraint.table
+    found = constraint_shape(constraint, shape.tables[table.fullname])
+    if found is not None:
+        return found.name
+    return str(constraint.name)
+
+
+def constraint_shape(constraint: Constraint, shape: TableShape) -> ConstraintShape | None:
+    if isinstance(constraint.name, str):
+        return next((each for each in shape.constraints if each.name == str(constraint.name)), None)
+    kind = _kind(constraint)
+    columns = tuple(getattr(constraint, "column_keys", ()) or ())
+    names = tuple(column.name for column in constraint.table.columns if column.key in columns)
+    fits = (each for each in shape.constraints if each.kind == kind)
+    return next((each for each in fits if set(each.columns) == set(names)), None)
+
+
+def _kind(constraint: Constraint) -> str:
+    kinds: dict[type, str] = {
+        ForeignKeyConstraint: "foreign key",
+        UniqueConstraint: "unique",
+        CheckConstraint: "check",
+        PrimaryKeyConstraint: "primary key",
+    }
+    return next((said for kind, said in kinds.items() if isinstance(constraint, kind)), "exclude")
+
+
+def add_constraint(constraint: Constraint, name: str, render: Renderer, more: str = "") -> str:
+    """more: further arguments, such as postgresql_not_valid=True."""
+    table: Table = constraint.table
+    end = f"{more}{placed(table.fullname)}"
+    if isinstance(constraint, CheckConstraint):
+        sql = render.sql(constraint.sqltext)
+        return f"op.create_check_constraint({name!r}, {table.name!r}, sa.text({sql!r}){end}"
+    if isinstance(constraint, PrimaryKeyConstraint):
+        columns = [column.name for column in constraint.columns]
+        return f"op.create_primary_key({name!r}, {table.name!r}, {columns!r}{end}"
+    if isinstance(constraint, UniqueConstraint):
+        columns = [column.name for column in constraint.columns]
+        options = _dialect_options(constraint)
+        return f"op.create_unique_constraint({name!r}, {table.name!r}, {columns!r}{options}{end}"
+    operation = ops.CreateForeignKeyOp.from_constraint(constraint)
+    operation.constraint_name = conv(name)
+    text = render.operation(operation)
+    return f"{text[:-1]}{more})"
+
+
+def _dialect_options(constraint: Constraint) -> str:
+    given = {
+        name: value
+        for name, value in constraint.dialect_kwargs.items()
+        if value is not None and value is not False
+    }
+    for name in ("deferrable", "initially"):
+        if getattr(constraint, name) is not None:
+            given[name] = getattr(constraint, name)
+    return "".join(f", {name}={value!r}" for name, value in given.items())
+
+
+_TYPES = {
+    "foreign key": "foreignkey",
+    "unique": "unique",
+    "check": "check",
+    "primary key": "primary",
+}
+
+
+def drop_constraint(constraint: Constraint, name: str) -> str:
+    table: Table = constraint.table
+    return drop_named(table.fullname, name, _kind(constraint))
+
+
+def drop_named(table: str, name: str, kind: str) -> str:
+    plain, _ = table_argument(table)
+    return f"op.drop_constraint({name!r}, {plain!r}, type_={_TYPES.get(kind)!r}{placed(table)}"
+
+
+def index_of(table: Table, name: str) -> Index | None:
+    return next((each for each in table.indexes if str(each.name) == name), None)
+
+
+def constraint_of(table: Table, name: str, shape: Shape) -> Constraint | None:
+    """The one that the database knows under a name."""
+    for each in table.constraints:
+        if constraint_name(each, shape) == name:
+            return each
+    return None
