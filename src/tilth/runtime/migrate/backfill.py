@@ -10,6 +10,8 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Row, inspect, text
 
+from tilth.runtime.migrate.quoting import literally, quoter
+
 
 @dataclass(frozen=True, slots=True)
 class Filling:
@@ -37,7 +39,7 @@ def fill(
     """A table without a primary key is filled at once, as on SQLite."""
     connection = context.connection
     assert connection is not None
-    quote = connection.dialect.identifier_preparer.quote
+    quote = quoter(connection)
     place = ".".join(quote(part) for part in (schema, table) if part)
     keys = inspect(connection).get_pk_constraint(table, schema)["constrained_columns"]
     rows = where or f"{quote(column)} IS NULL"
@@ -56,7 +58,7 @@ def _at_once(connection: Connection, filling: Filling) -> None:
     statement = (
         f"UPDATE {filling.place} SET {filling.column} = {filling.value} WHERE {filling.where}"
     )
-    connection.execute(text(_escaped(statement, {})))
+    connection.execute(literally(statement))
 
 
 def _batches(connection: Connection, filling: Filling) -> Iterator[int]:

@@ -62,6 +62,7 @@ def backfill(
     off goes on where it was. On SQLite at once, with the revision. where: SQL for which rows, those
     whose column is NULL unless given. pause_seconds: after each batch, for replicas to follow.
     """
+    op.get_bind()  # what was asked for before it is done first
     fill(
         op.get_context(),
         table,

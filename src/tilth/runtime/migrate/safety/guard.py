@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import text
 
 from tilth.errors import Finding, SetupError
+from tilth.runtime.migrate.quoting import literally, quoter
 from tilth.runtime.migrate.safety import advice, locking, losing
 from tilth.runtime.migrate.safety.risks import Check, Looked, Risk, Sofar
 from tilth.runtime.migrate.safety.rows import Rows
@@ -112,8 +113,8 @@ def _repair(context: MigrationContext, operation: MigrateOperation) -> None:
         return
     if not operation.kw.get("postgresql_concurrently") or connection.dialect.name != "postgresql":
         return
-    quote = connection.dialect.identifier_preparer.quote
+    quote = quoter(connection)
     parts = (operation.schema, operation.index_name)
     place = ".".join(quote(str(part)) for part in parts if part)
     if connection.execute(_INVALID, {"place": place}).scalar():
-        connection.exec_driver_sql("DROP INDEX CONCURRENTLY " + place)
+        connection.execute(literally(f"DROP INDEX CONCURRENTLY {place}"))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SAWarning
 
+from tilth.runtime.migrate.quoting import literally, quoter
+
 MANY = 10_000
 """Above this a table is taken to be in use: it is not locked while it is read or rewritten."""
 
@@ -21,7 +23,7 @@ class Rows:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._quote = connection.dialect.identifier_preparer.quote
+        self._quote = quoter(connection)
 
     @property
     def is_postgresql(self) -> bool:
@@ -78,8 +80,7 @@ class Rows:
         return [(str(name), [str(each) for each in columns if each]) for name, columns in names]
 
     def value(self, statement: str) -> int:
-        escaped = statement.replace("\\", "\\\\").replace(":", "\\:")
-        return int(self.connection.execute(text(escaped)).scalar() or 0)
+        return int(self.connection.execute(literally(statement)).scalar() or 0)
 
     def ask(self, statement: str) -> int | None:
         """None when the database cannot answer, such as of a condition over columns to come."""

@@ -18,7 +18,13 @@ from tilth.runtime.migrate.sqlite import edits
 from tilth.runtime.migrate.sqlite.rebuild import mentions, neighbours, read_table, rebuild
 from tilth.runtime.migrate.sqlite.shape import constraints_of
 from tilth.runtime.migrate.sqlite.table_text import TableText, clause_text, column_text
-from tilth.runtime.migrate.sqlite.tokens import normal, quoted, tokens_of, without_parentheses
+from tilth.runtime.migrate.sqlite.tokens import (
+    normal,
+    quoted,
+    spelled,
+    tokens_of,
+    without_parentheses,
+)
 
 NATIVE_DROP_COLUMN = (3, 35)
 NATIVE_CONSTRAINTS = (3, 53)
@@ -90,7 +96,11 @@ class RebuildingImpl(SQLiteImpl):
         if self._pending is None and self._can_be_added(added.text):
             self._run(f"ALTER TABLE {quoted(table.name)} ADD COLUMN {added.text}")
         else:
-            self._change(edits.with_column(table, added))
+            default = added.clause("default")
+            value = spelled(default.tokens[1:]) if default else "NULL"
+            # Also when a column of its name was dropped just before: its values are not these.
+            sources = {} if added.is_generated else {added.name: value}
+            self._change(edits.with_column(table, added), sources)
 
     def drop_column(self, table_name: str, column: Column[Any], **kw: Any) -> None:
         table = self._table(table_name)
@@ -179,7 +189,7 @@ class RebuildingImpl(SQLiteImpl):
         compiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
         if isinstance(default, Computed):
             return edits.with_generated(column, compiler.process(default))
-        given: Column[Any] = Column(column.name, type_, server_default=default or None)
+        given: Column[Any] = Column(column.name, type_, server_default=default)
         text = compiler.get_column_default_string(given)
         if text is not None and _needs_parentheses(text):
             text = f"({text})"

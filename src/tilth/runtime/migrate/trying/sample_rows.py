@@ -7,12 +7,24 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Connection, Enum, MetaData, Table, delete, text
-from sqlalchemy.exc import SAWarning
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Enum,
+    MetaData,
+    Table,
+    and_,
+    delete,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from tilth.runtime.migrate.shape import Shape, TableShape
 
@@ -34,7 +46,25 @@ def fill_tables(connection: Connection, shape: Shape) -> list[str]:
         is_empty = connection.execute(table.select().limit(1)).first() is None
         if is_empty and not _fill(connection, table, shape.tables[name], tables):
             missed.append(name)
+    for _ in range(DEEPEST):
+        if not any(_drop_orphans(connection, table, tables) for table in tables.values()):
+            break
     return missed
+
+
+def _drop_orphans(connection: Connection, table: Table, known: Known) -> int:
+    """Rows that refer to one for which nothing fitted."""
+    gone = 0
+    for key in table.foreign_key_constraints:
+        target = known.get(key.referred_table.fullname)
+        if target is None:
+            continue
+        other = target.alias()
+        pairs = [(each.parent, other.columns[each.column.name]) for each in key.elements]
+        there = select(1).where(*(ours == theirs for ours, theirs in pairs)).exists()
+        filled = and_(*(ours.is_not(None) for ours, _ in pairs))
+        gone += connection.execute(delete(table).where(filled, ~there)).rowcount
+    return gone
 
 
 def clear_tables(connection: Connection, shape: Shape) -> None:
@@ -99,15 +129,17 @@ def _rows(table: Table, shape: TableShape, number: int, known: Known) -> Iterato
         if column.foreign_keys or column.primary_key or not hints:
             fixed[column.name] = _value(column, number, known)
         else:
-            free[column.name] = [*hints, _value(column, number, known)]
-    for combination in product(*free.values()):
+            free[column.name] = [_value(column, number, known), *hints]
+    longest = max((len(each) for each in free.values()), default=0)
+    together = (tuple(each[k % len(each)] for each in free.values()) for k in range(longest))
+    for combination in chain(together, product(*free.values())):
         yield {**fixed, **dict(zip(free, combination, strict=True))}
 
 
 def _hints(shape: TableShape, column: Column[Any]) -> list[Any]:
     """What the checks of a column name, and its neighbours."""
     said = [
-        each.definition
+        re.sub(r'"(?:[^"]|"")*"', " ", each.definition)
         for each in shape.constraints
         if each.kind == "check" and column.name in each.columns
     ]

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import CheckConstraint, Column, Constraint, ForeignKeyConstraint, Table
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Constraint,
+    Date,
+    DateTime,
+    Enum,
+    Float,
+    ForeignKeyConstraint,
+    Integer,
+    Interval,
+    LargeBinary,
+    Numeric,
+    String,
+    Table,
+    Time,
+    Uuid,
+    text,
+)
+from sqlalchemy.schema import DefaultClause
 
 from tilth.runtime.migrate.compare import Change
 from tilth.runtime.migrate.postgresql.shape import SERIAL
-from tilth.runtime.migrate.shape import ColumnShape
+from tilth.runtime.migrate.shape import ColumnShape, TableShape
 from tilth.runtime.migrate.writing.render import Renderer
 from tilth.runtime.migrate.writing.steps import (
     Sides,
@@ -121,10 +145,57 @@ def _defaulted_later(
 
 def _drop_column(change: Change, sides: Sides, render: Renderer) -> Iterator[Step]:
     column = _column(sides.have_tables[change.table], change.name)
-    add = _add_column_text(change, column, render)
+    shape = sides.have.tables[change.table].column(change.name)
+    chosen = _choice(change, sides.have.tables[change.table])
+    add = _added_back(change, column, shape, chosen, render)
     yield Step(
         800, _drop_column_text(change), add, "contract", loses=f"{change.table}.{change.name}"
     )
+
+
+def _added_back(
+    change: Change,
+    column: Column[Any],
+    shape: ColumnShape | None,
+    chosen: str | None,
+    render: Renderer,
+) -> str:
+    """A required column needs a value in the rows there are, and theirs is gone: one that is empty."""
+    given = shape is None or shape.nullable or shape.default or shape.generated or shape.identity
+    value = None if given else chosen or empty_value(column)
+    if value is None:
+        return _add_column_text(change, column, render)
+    plain, _ = table_argument(change.table)
+    end = placed(change.table)
+    add = _add_column_text(change, column, render, server_default=DefaultClause(text(value)))
+    existing = f"existing_type={render.type(column.type)}, existing_nullable=False"
+    return (
+        f"{add}\nop.alter_column({plain!r}, {change.name!r}, server_default=None, {existing}{end}"
+    )
+
+
+def _choice(change: Change, table: TableShape) -> str | None:
+    """The first value that a rule of the column lists."""
+    for each in table.constraints:
+        if each.kind == "check" and each.columns == (change.name,):
+            found = re.search(r"\b(?:in \(|ANY \(+ARRAY\[)\s*('(?:[^']|'')*')", each.definition)
+            if found:
+                return found[1]
+    return None
+
+
+def empty_value(column: Column[Any]) -> str | None:
+    """SQL for the value of a type that says least; None for types that have none."""
+    type_ = column.type
+    if isinstance(type_, Enum) and type_.enums:
+        return "'" + type_.enums[0].replace("'", "''") + "'"
+    empty: tuple[tuple[type, str], ...] = (
+        (Boolean, "false"), (Numeric, "0"), (Float, "0"), (Integer, "0"), (JSON, "'{}'"),
+        (Uuid, "'00000000-0000-0000-0000-000000000000'"), (String, "''"), (LargeBinary, "''"),
+        (DateTime, "'1970-01-01 00:00:00'"), (Date, "'1970-01-01'"), (Time, "'00:00:00'"),
+        (Interval, "'0'"), (ARRAY, "'{}'"),
+    )  # fmt: skip
+    return next((value for kind, value in empty if isinstance(type_, kind)), None)
 
 
 def _alter_column(change: Change, sides: Sides, render: Renderer) -> Iterator[Step]:
@@ -186,7 +257,11 @@ def _alter(
     text = render.operation(ops.AlterColumnOp(plain, old.name, **options))
     if casts:
         column = render.dialect.identifier_preparer.quote(str(old.name))
-        text = f"{text[:-1]},\n{' ' * 11}postgresql_using={f'{column}::{shapes[1].type}'!r})"
+        enums = {*sides.have.enums, *sides.want.enums}
+        through = "::text" if any(each.type.strip('"') in enums for each in shapes) else ""
+        # Alembic hands it to the driver as it is, and psycopg takes a single % for a parameter.
+        using = f"{column}{through}::{shapes[1].type}".replace("%", "%%")
+        text = f"{text[:-1]},\n{' ' * 11}postgresql_using={using!r})"
     return "\n".join([*lines, text])
 
 
@@ -301,17 +376,10 @@ def _drop_constraint(change: Change, sides: Sides, render: Renderer) -> Iterator
 
 
 def _rename_constraint(change: Change, sides: Sides, render: Renderer) -> Iterator[Step]:
-    if not sides.is_postgresql:
-        have = constraint_of(sides.have_tables[change.table], change.old, sides.have)
-        want = constraint_of(sides.want_tables[change.table], change.new, sides.want)
-        if have is not None and want is not None:
-            first = drop_constraint(have, change.old)
-            back = drop_constraint(want, change.new)
-            yield Step(
-                710,
-                "\n".join((first, add_constraint(want, change.new, render))),
-                "\n".join((back, add_constraint(have, change.old, render))),
-            )
+    names = {each.name for each in sides.have.tables[change.table].constraints}
+    if not sides.is_postgresql or change.new in names:
+        yield from _drop_constraint(replace(change, name=change.old), sides, render)
+        yield from _add_constraint(change, sides, render)
         return
     quote = render.dialect.identifier_preparer.quote
     table = ".".join(quote(part) for part in change.table.split("."))
@@ -350,22 +418,19 @@ def _drop_index(change: Change, sides: Sides, render: Renderer) -> Iterator[Step
 
 
 def _rename_index(change: Change, sides: Sides, render: Renderer) -> Iterator[Step]:
-    if sides.is_postgresql:
-        quote = render.dialect.identifier_preparer.quote
-        _, schema = table_argument(change.table)
-        place = f"{quote(schema)}." if schema else ""
-
-        def text(old: str, new: str) -> str:
-            return executes(f"ALTER INDEX {place}{quote(old)} RENAME TO {quote(new)}")
-
-        yield Step(5, text(change.old, change.new), text(change.new, change.old))
+    names = {each.name for table in sides.have.tables.values() for each in table.indexes}
+    if not sides.is_postgresql or change.new in names:
+        yield from _drop_index(replace(change, name=change.old), sides, render)
+        yield from _add_index(change, sides, render)
         return
-    have = index_of(sides.have_tables[change.table], change.old)
-    want = index_of(sides.want_tables[change.table], change.new)
-    if have is not None and want is not None:
-        up = (render.drop_index(have), render.create_index(want))
-        down = (render.drop_index(want), render.create_index(have))
-        yield Step(710, "\n".join(up), "\n".join(down))
+    quote = render.dialect.identifier_preparer.quote
+    _, schema = table_argument(change.table)
+    place = f"{quote(schema)}." if schema else ""
+
+    def text(old: str, new: str) -> str:
+        return executes(f"ALTER INDEX {place}{quote(old)} RENAME TO {quote(new)}")
+
+    yield Step(5, text(change.old, change.new), text(change.new, change.old))
 
 
 def _table_comment(change: Change, sides: Sides, render: Renderer) -> Iterator[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Column,
     Computed,
     Connection,
+    ForeignKeyConstraint,
     Index,
     MetaData,
     Table,
@@ -105,9 +107,20 @@ def _add_constraint(table: Table, shape: ConstraintShape) -> None:
         table.primary_key.name = shape.name
     elif shape.kind == "foreign key":
         for constraint in table.foreign_key_constraints:
-            if constraint.name is None and tuple(constraint.column_keys) == shape.columns:
-                constraint.name = shape.name
-                break
+            same = tuple(constraint.column_keys) == shape.columns
+            if same and constraint.referred_table.name == shape.target:
+                _complete_foreign_key(constraint, shape)
+
+
+def _complete_foreign_key(constraint: ForeignKeyConstraint, shape: ConstraintShape) -> None:
+    """SQLAlchemy finds no actions where a quote stands in a name."""
+    constraint.name = shape.name
+    said = shape.definition.rpartition(")")[2]
+    for action in ("delete", "update"):
+        found = re.search(rf"on {action} (cascade|set null|set default|restrict)", said)
+        setattr(constraint, f"on{action}", found[1].upper() if found else None)
+    constraint.deferrable = True if re.search(r"(?<!not )deferrable", said) else None
+    constraint.initially = "DEFERRED" if "initially deferred" in said else None
 
 
 def index_from(name: str, sql: str, table: Table) -> Index:

@@ -24,6 +24,8 @@ from sqlalchemy.sql.elements import False_, True_
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from tilth.runtime.migrate.quoting import plain_dialect
+
 INDENT = "    "
 
 
@@ -34,10 +36,11 @@ class Renderer:
     """
 
     def __init__(self, connection: Connection, metadata: MetaData) -> None:
-        self.dialect = connection.dialect
+        self.dialect = plain_dialect(connection)
         self.metadata = metadata
         self.imports: set[str] = set()
-        context = MigrationContext.configure(connection)
+        self._checks_apart = True
+        context = MigrationContext.configure(dialect=self.dialect)
         options = {
             "sqlalchemy_module_prefix": "sa.",
             "alembic_module_prefix": "op.",
@@ -60,18 +63,21 @@ class Renderer:
             for each in table.constraints
             if each not in without and each not in bound
         ]
-        if _names_checks(table.metadata):
+        # A check that a naming convention names is written beside the type that asks for it.
+        self._checks_apart = _names_checks(table.metadata)
+        columns = [self.column(each) for each in table.columns]
+        if self._checks_apart:
             compiler = self.dialect.statement_compiler(self.dialect, None)
             rules = [(each, each._create_rule) for each in bound]
             made = [each for each, rule in rules if rule is None or rule(compiler)]
             constraints += [self._check(each) for each in made]
         parts = [
             repr(str(table.name)),
-            *(self.column(each) for each in table.columns),
+            *columns,
             *sorted(filter(None, constraints)),
             *self._options(table),
         ]
-        self.imports |= set(self._context.imports or ())
+        self._checks_apart = True
         body = "".join(f"\n{INDENT}{part}," for part in parts)
         return f"op.create_table({body}\n)"
 
@@ -130,13 +136,9 @@ class Renderer:
             return _portable_default(item)
         return False
 
-    def _is_written_apart(self, type_: Any) -> bool:
-        """A check that a naming convention names is written beside the type that asks for it."""
-        return _names_checks(type_.metadata or self.metadata)
-
     def _plain_type(self, type_: Any, context: AutogenContext) -> Any:
         """A type of the application's own is written as what it is in the database."""
-        if getattr(type_, "create_constraint", False) and self._is_written_apart(type_):
+        if getattr(type_, "create_constraint", False) and self._checks_apart:
             bare = type_.copy()
             bare.create_constraint = False
             return render._repr_type(bare, context)

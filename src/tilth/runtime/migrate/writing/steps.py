@@ -126,8 +126,11 @@ def constraint_name(constraint: Constraint, shape: Shape) -> str:
 
 
 def constraint_shape(constraint: Constraint, shape: TableShape) -> ConstraintShape | None:
-    if isinstance(constraint.name, str):
-        return next((each for each in shape.constraints if each.name == str(constraint.name)), None)
+    by_name = (each for each in shape.constraints if each.name == str(constraint.name))
+    found = next(by_name, None)
+    if found is not None:
+        return found
+    # Without a name, or with one that was too long for the database.
     kind = _kind(constraint)
     columns = tuple(getattr(constraint, "column_keys", ()) or ())
     names = tuple(column.name for column in constraint.table.columns if column.key in columns)

@@ -1,0 +1,26 @@
+"""Names and expressions as SQL that is not yet on its way to a driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.elements import TextClause
+
+
+def plain_dialect(connection: Connection) -> Dialect:
+    """Of the same database, but for psycopg's habit of writing every % twice."""
+    dialect: Dialect = type(connection.dialect)(paramstyle="named")
+    dialect.server_version_info = connection.dialect.server_version_info
+    return dialect
+
+
+def quoter(connection: Connection) -> Callable[[str], str]:
+    """For statements that go through `text`, and for names that are bound as values."""
+    return plain_dialect(connection).identifier_preparer.quote
+
+
+def literally(sql: str) -> TextClause:
+    """A statement in which a colon is no parameter."""
+    return text(sql.replace("\\", "\\\\").replace(":", "\\:"))
