@@ -19,7 +19,7 @@ UNIT = "src/tilth/kernel/store/unit.py"
 # the handlers of the developer that a shortcut went past.
 EDGES = frozenset(
     {
-        "src/tilth/runtime/web/middleware/problems.py",
+        "src/tilth/runtime/web/middleware/guard.py",
         "src/tilth/runtime/web/middleware/shortcut.py",
         "src/tilth/runtime/web/health.py",
         "src/tilth/runtime/relay/call.py",

@@ -48,8 +48,13 @@ def decoded_column(decode: Decode, column: Column) -> Sequence[Json]:
     return [decode(value) for value in column] if found is None else found
 
 
+def are_as_stored(carriers: Iterable[Carrier]) -> bool:
+    """decode_stored would change none of them."""
+    return _AS_STORED.issuperset(map(type, carriers))
+
+
 def _stored(column: Column) -> Sequence[Json] | None:
-    return column if _AS_STORED.issuperset(map(type, column)) else None
+    return column if are_as_stored(column) else None
 
 
 def _booleans(column: Column) -> Sequence[Json] | None:

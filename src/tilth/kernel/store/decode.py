@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
 from typing import Any
 
@@ -11,7 +11,8 @@ import orjson
 
 from tilth.errors import bad_parameter
 from tilth.kernel.plan.shape import Doing, Granted
-from tilth.kernel.schema.columns import decoded_column
+from tilth.kernel.schema.columns import are_as_stored, decoded_column
+from tilth.kernel.schema.decoders import Decode, decode_stored
 
 EXPANDED_ROWS = 10_000
 
@@ -41,13 +42,21 @@ class RowDecoder:
     lists: (name, place of the JSON array of rows, decoder of each, answer a list or its only row).
     verdicts: what the actor may do to the row, when that was asked.
     pieced: inside a JSON array, the row is an array of pieces (see block.py).
+    stored: places of the fields that are answered as they are stored. others: the other fields.
     """
 
-    fields: tuple[tuple[str, int, Callable[[Any], Any]], ...]
+    fields: tuple[tuple[str, int, Decode], ...]
     ones: tuple[tuple[str, int, RowDecoder], ...] = ()
     lists: tuple[tuple[str, int, RowDecoder, bool], ...] = ()
     verdicts: Verdicts | None = None
     pieced: bool = False
+    stored: tuple[int, ...] = field(init=False)
+    others: tuple[tuple[str, int, Decode], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        plain = [each for each in self.fields if each[2] is decode_stored]
+        object.__setattr__(self, "stored", tuple(place for _, place, _ in plain))
+        object.__setattr__(self, "others", tuple(e for e in self.fields if e not in plain))
 
 
 def decoded(decoder: RowDecoder, rows: Sequence[Sequence[Any]]) -> list[Row]:
@@ -56,9 +65,10 @@ def decoded(decoder: RowDecoder, rows: Sequence[Sequence[Any]]) -> list[Row]:
 
 
 def _decoded(decoder: RowDecoder, columns: Sequence[Sequence[Any]], count: int) -> list[Row]:
-    members: dict[str, Sequence[Any]] = {
-        name: decoded_column(decode, columns[place]) for name, place, decode in decoder.fields
-    }
+    members: dict[str, Sequence[Any]] = {name: columns[place] for name, place, _ in decoder.fields}
+    usual = are_as_stored(chain.from_iterable(map(columns.__getitem__, decoder.stored)))
+    for name, place, decode in decoder.others if usual else decoder.fields:
+        members[name] = decoded_column(decode, columns[place])
     for name, place, one in decoder.ones:
         rows = _decoded(one, columns, count)
         is_there = columns[place]
