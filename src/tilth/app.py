@@ -17,11 +17,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from os import environ
+from time import monotonic
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tilth.errors import Finding, SetupError
@@ -54,6 +56,7 @@ from tilth.runtime.web.actor import CredentialReader
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
 from tilth.runtime.web.middleware.limits import RateLimiter
+from tilth.runtime.web.middleware.shortcut import DirectRoute, Shortcut
 from tilth.runtime.web.problem import exception_handlers
 from tilth.scopes import Opening, scope_findings
 from tilth.settings import Settings, cors_findings, load_settings
@@ -113,6 +116,7 @@ class Application(FastAPI):
         self._relay: Relay | None = None
         self._sessions: Sessions | None = None
         self._backend: Backend | None = None
+        self._look_again, self._observed = 0.0, True
         self.router.lifespan_context = self._alive(self.router.lifespan_context)
 
     def expose(
@@ -191,11 +195,14 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         backend = self.freeze()
+        app = super().build_middleware_stack()
         for feature in self.features:
-            self.router.routes.extend(feature.routes(backend))
+            for route in feature.routes(backend):
+                if isinstance(route, DirectRoute) and not self.user_middleware:
+                    app = Shortcut(app, route, tuple(self.router.routes))
+                self.router.routes.append(route)
         self.router.routes.extend(health_routes({"database": backend.store.database.ping}))
-        stack = web_stack(self.settings, limiter=self._limiter)
-        return wrapped(super().build_middleware_stack(), stack)
+        return wrapped(app, web_stack(self.settings, limiter=self._limiter))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -205,7 +212,21 @@ class Application(FastAPI):
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": f"\n{error}"})
                 return
-        await super().__call__(scope, receive, send)
+        if scope["type"] == "http" and not self.root_path and not self._is_observed():
+            await Starlette.__call__(self, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def _is_observed(self) -> bool:
+        """Whether FastAPI has telemetry to write, which it asks the environment at every request.
+
+        That costs more than all of Tilth's middleware, so here it is asked once a second.
+        """
+        if monotonic() >= self._look_again:
+            self._look_again = monotonic() + 1.0
+            telemetry = getattr(self, "_native_telemetry", None)
+            self._observed = telemetry is None or telemetry.enabled()
+        return self._observed
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
