@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from os import environ
@@ -27,7 +27,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tilth.errors import Finding, SetupError
-from tilth.feature import Backend, Feature
+from tilth.feature import Backend, Feature, Living
 from tilth.kernel.events.catalog import catalog_from
 from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
@@ -322,10 +322,16 @@ class Application(FastAPI):
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             async with inner(app) as state:
                 self.freeze()
+                if self.middleware_stack is None:
+                    self.middleware_stack = self.build_middleware_stack()
                 if self._relay is not None:
                     self._relay.start()
                 try:
-                    yield state
+                    async with AsyncExitStack() as living:
+                        for route in self.router.routes:
+                            if isinstance(route, Living):
+                                await living.enter_async_context(route.alive())
+                        yield state
                 finally:
                     if self._relay is not None:
                         await self._relay.stop()

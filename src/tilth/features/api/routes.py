@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager, nullcontext
+
 import orjson
 from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException
@@ -23,13 +25,18 @@ from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.idempotency import Once
 from tilth.features.api.service.intents import intent_from
 from tilth.features.api.service.jobs import Write
+from tilth.features.api.service.later.kept import actor_from, request_from
+from tilth.features.api.service.later.work import Later
 from tilth.features.api.service.links import collection_path, sent_path
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.negotiate import negotiate
+from tilth.features.api.service.outcome import Outcome
 from tilth.features.api.service.readings import Reading, Readings, reading_from
-from tilth.features.api.service.writes import write_answer
+from tilth.features.api.service.writes import planned, response_of, write_answer
 from tilth.kernel.plan.read import plan_read
 from tilth.kernel.plan.sight import Sight
+from tilth.kernel.store.accepted import Accepted
+from tilth.kernel.store.unit import Work
 from tilth.runtime.web.actor import actor_of
 from tilth.runtime.web.middleware.shortcut import FAILED
 
@@ -46,6 +53,7 @@ class ApiRoute(BaseRoute):
 
     def __init__(self, backend: Backend, once: Once) -> None:
         self.backend, self.once = backend, once
+        self.later = later_of(backend, once)
         self.readings = Readings()
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -56,6 +64,9 @@ class ApiRoute(BaseRoute):
     def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
         raise NoMatchFound(name, dict(path_params))
 
+    def alive(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self.later is None else self.later.alive()
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         failed: Exception | None = scope.get("state", {}).get(FAILED)
         if failed is not None:
@@ -65,7 +76,7 @@ class ApiRoute(BaseRoute):
 
     async def answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         request = Request(scope, receive)
-        response = await answer(request, self.backend, self.once, self.readings)
+        response = await answer(request, self)
         return _without_body(response) if scope["method"] == "HEAD" else response
 
 
@@ -78,10 +89,9 @@ def _without_body(response: Response | Answer) -> Response | Answer:
     return bare
 
 
-async def answer(
-    request: Request, backend: Backend, once: Once, readings: Readings
-) -> Response | Answer:
+async def answer(request: Request, api: ApiRoute) -> Response | Answer:
     """Raises ProblemError for whatever cannot be answered."""
+    backend, readings, later = api.backend, api.readings, api.later
     if request.scope["path"].endswith("/") and segments_of(request.scope, PREFIX)[-1:] == [""]:
         return _redirected(request)
     actor = await actor_of(request, backend.readers)
@@ -93,12 +103,17 @@ async def answer(
     segments = segments_of(request.scope, PREFIX)
     base = request.scope.get("root_path", "") + PREFIX
     address = address_of(segments, sight)
-    if address.place == "batch" and backend.units is None:
-        raise NotFound("There is no resource 'batch' here.")
+    if address.place in ("batch", "work") and later is None:
+        raise NotFound(f"There is no resource {address.place!r} here.")
     if request.method in ("GET", "HEAD"):
         if address.place == "index":
             negotiate(request.headers.get("accept"), (JSON,))
             return _index(request, sight, base)
+        if address.place == "work":
+            negotiate(request.headers.get("accept"), (JSON,))
+            assert later is not None
+            assert address.other is not None
+            return response_of(await later.status(address.other[0], actor))
         check_is_readable(sight, address, backend)
         reading = readings.planned(
             request.scope, sight, lambda seen: _reading(request.scope, backend, seen, address, base)
@@ -111,8 +126,28 @@ async def answer(
         check_is_here(sight, address)
         raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
     check_allowed(sight, address, request.method)
-    assert backend.units is not None  # or no method for writing would have been declared
-    return await write_answer(Write(request, backend, backend.units, once, sight, base), address)
+    # Or no method for writing would have been declared.
+    assert backend.units is not None
+    assert later is not None
+    write = Write(request, backend, backend.units, api.once, sight, base)
+    return await write_answer(write, address, later)
+
+
+def later_of(backend: Backend, once: Once) -> Later | None:
+    """None when nobody may change anything."""
+    units = backend.units
+    if units is None:
+        return None
+
+    async def plan(accepted: Accepted) -> Work[Outcome]:
+        request, actor = request_from(accepted.request, accepted.body), actor_from(accepted.request)
+        sight = Sight(backend.schema, backend.rulebook, actor, backend.hooks)
+        address = address_of(segments_of(request.scope, PREFIX), sight)
+        check_allowed(sight, address, request.method)
+        base = request.scope["root_path"] + PREFIX
+        return await planned(Write(request, backend, units, once, sight, base), address)
+
+    return Later(backend, units, plan)
 
 
 def check_is_readable(sight: Sight, address: Address, backend: Backend) -> None:

@@ -24,7 +24,7 @@ class InlineCursor(sqlite3.Cursor):
     """With what SQLAlchemy's asyncio asks of a cursor beyond the DB-API."""
 
     async def _async_soft_close(self) -> None:
-        self.close()
+        """Elsewhere the rows are in memory by now; here they are still to be fetched."""
 
 
 class InlineConnection(sqlite3.Connection):
