@@ -22,6 +22,7 @@ from typing import Any, ClassVar, TypeVar
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tilth.errors import Finding, SetupError
@@ -50,12 +51,12 @@ from tilth.kit.clock import now
 from tilth.kit.heap import nothing_collected
 from tilth.runtime.relay.relay import Relay
 from tilth.runtime.relay.subscribers import React, Subscription, subscribers_from
-from tilth.runtime.web.actor import CredentialReader
+from tilth.runtime.web.actor import CredentialReader, actor_of
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
 from tilth.runtime.web.middleware.limits import RateLimiter
 from tilth.runtime.web.problem import exception_handlers
-from tilth.scopes import Opening, scope_findings
+from tilth.scopes import APPLICATION, Opening, scope_findings
 from tilth.settings import Settings, cors_findings, load_settings
 
 DEFAULT_DATABASE = "sqlite:///tilth.db"
@@ -174,6 +175,13 @@ class Application(FastAPI):
         """
         return Opening(self.freeze(), actor, writes=writes, fetch=fetch)
 
+    async def actor(self, connection: HTTPConnection) -> Actor:
+        """Who asks: of a request, or of a WebSocket before each scope that is opened for it.
+
+        Raises Unauthenticated for a bad credential.
+        """
+        return await actor_of(connection, self.freeze().readers)
+
     def add_reader(self, reader: CredentialReader) -> None:
         """Another way to tell who asks, tried after those already there."""
         self._readers = (*self._readers, reader)
@@ -205,7 +213,7 @@ class Application(FastAPI):
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": f"\n{error}"})
                 return
-        await super().__call__(scope, receive, send)
+        await super().__call__({**scope, APPLICATION: self}, receive, send)
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
@@ -267,7 +275,7 @@ class Application(FastAPI):
             units=units,
             records=Records(database.dialect),
             hooks={name: given.before for name, given in declared.items() if given.before},
-            outbox=self._relay.outbox if self._relay else Outbox(),
+            outbox=self._relay.outbox if self._relay else Outbox(is_kept=units is not None),
             sessions=cache(partial(self._open_sessions, database, units)),
             schemes=self._schemes,
             user_document=self.openapi,

@@ -6,7 +6,6 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -26,7 +25,7 @@ from tilth.kernel.store.drivers.sqlite_dialect import keep_instants
 from tilth.kernel.store.drivers.sqlite_file import SqliteFile, open_reader, primary_code
 from tilth.kernel.store.drivers.sqlite_inline import InlineConnection
 from tilth.kernel.store.drivers.sqlite_writer import guard_connections, writer_connection
-from tilth.kernel.store.sessions.engines import Engines
+from tilth.kernel.store.sessions.engines import Engines, Pair
 from tilth.kernel.store.sessions.turns import Turns
 from tilth.settings import StoreSettings
 
@@ -36,12 +35,13 @@ LONGEST_PAUSE_SECONDS = 0.05
 
 
 def sqlite_engines(file: SqliteFile, settings: StoreSettings, turns: Turns) -> Engines:
-    return Engines(
-        reading=partial(_reading, file, settings),
-        reading_in_loop=partial(_reading_in_loop, file, settings),
-        writing=partial(_writing, file, settings, turns),
-        writing_in_loop=partial(_writing_in_loop, file, settings, turns),
-    )
+    def plain() -> Pair[Engine]:
+        return Pair(_reading(file, settings), _writing(file, settings, turns))
+
+    def in_loop() -> Pair[AsyncEngine]:
+        return Pair(_reading_in_loop(file, settings), _writing_in_loop(file, settings, turns))
+
+    return Engines(plain, in_loop)
 
 
 def _reading(file: SqliteFile, settings: StoreSettings) -> Engine:
