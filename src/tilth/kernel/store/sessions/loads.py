@@ -64,6 +64,10 @@ class Origin(UserDefinedOption):
         self.limits_of, self.fetch = limits_of, fetch
         self.peers: list[ref[Any]] = []
 
+    def __reduce__(self) -> tuple[Callable[[], Origin], tuple[()]]:
+        """Who asked stays behind when an object is pickled."""
+        return _origin_unknown, ()
+
     def next(self) -> Origin:
         """Of the objects that are loaded on behalf of these."""
         return Origin(self.limits_of, self.fetch)
@@ -73,6 +77,17 @@ class Origin(UserDefinedOption):
 
     def alive(self) -> Iterator[Any]:
         return (found for each in self.peers if (found := each()) is not None)
+
+
+def _origin_unknown() -> Origin:
+    return Origin(_refuse, "raise")
+
+
+def _refuse(model: type) -> Limits:
+    raise QueryError(
+        f"A {model.__name__} that was pickled loads nothing more, since nobody knows who asks. "
+        f"Read it again in a scope."
+    )
 
 
 def watch_loads(sessions: sessionmaker[Any]) -> None:
