@@ -15,8 +15,9 @@ from collections.abc import (
 )
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from os import environ
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
@@ -113,6 +114,8 @@ class Application(FastAPI):
         self._subscriptions: list[Subscription] = []
         self._relay: Relay | None = None
         self._sessions: Sessions | None = None
+        # The first endpoints may ask for them at once, each in its thread.
+        self._opening = Lock()
         self._backend: Backend | None = None
         self.router.lifespan_context = self._alive(self.router.lifespan_context)
 
@@ -276,7 +279,7 @@ class Application(FastAPI):
             records=Records(database.dialect),
             hooks={name: given.before for name, given in declared.items() if given.before},
             outbox=self._relay.outbox if self._relay else Outbox(is_kept=units is not None),
-            sessions=cache(partial(self._open_sessions, database, units)),
+            sessions=partial(self._open_sessions, database, units),
             schemes=self._schemes,
             user_document=self.openapi,
             notes=self.notes,
@@ -291,10 +294,16 @@ class Application(FastAPI):
 
     def _open_sessions(self, database: Database, units: Units | None) -> Sessions:
         """For the developer's own code; not made for an application that has none."""
-        self._sessions = open_sessions(
-            database.url, database.label, self.settings.store, units, read_only=self._read_only
-        )
-        return self._sessions
+        with self._opening:
+            if self._sessions is None:
+                self._sessions = open_sessions(
+                    database.url,
+                    database.label,
+                    self.settings.store,
+                    units,
+                    read_only=self._read_only,
+                )
+            return self._sessions
 
     def _relay_from(self, schema: Schema, units: Units | None) -> Relay | None:
         subscribers, _ = subscribers_from(self._subscriptions, catalog_from(schema))
