@@ -15,8 +15,9 @@ from collections.abc import (
 )
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from os import environ
+from threading import Lock
 from time import monotonic
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
@@ -24,6 +25,7 @@ from typing import Any, ClassVar, TypeVar
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tilth.errors import Finding, SetupError
@@ -52,13 +54,13 @@ from tilth.kit.clock import now
 from tilth.kit.heap import nothing_collected
 from tilth.runtime.relay.relay import Relay
 from tilth.runtime.relay.subscribers import React, Subscription, subscribers_from
-from tilth.runtime.web.actor import CredentialReader
+from tilth.runtime.web.actor import CredentialReader, actor_of
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
 from tilth.runtime.web.middleware.limits import RateLimiter
 from tilth.runtime.web.middleware.shortcut import DirectRoute, Shortcut
 from tilth.runtime.web.problem import exception_handlers
-from tilth.scopes import Opening, scope_findings
+from tilth.scopes import APPLICATION, Opening, scope_findings
 from tilth.settings import Settings, cors_findings, load_settings
 
 DEFAULT_DATABASE = "sqlite:///tilth.db"
@@ -115,6 +117,8 @@ class Application(FastAPI):
         self._subscriptions: list[Subscription] = []
         self._relay: Relay | None = None
         self._sessions: Sessions | None = None
+        # The first endpoints may ask for them at once, each in its thread.
+        self._opening = Lock()
         self._backend: Backend | None = None
         self._look_again, self._observed = 0.0, True
         self.router.lifespan_context = self._alive(self.router.lifespan_context)
@@ -178,6 +182,13 @@ class Application(FastAPI):
         """
         return Opening(self.freeze(), actor, writes=writes, fetch=fetch)
 
+    async def actor(self, connection: HTTPConnection) -> Actor:
+        """Who asks: of a request, or of a WebSocket before each scope that is opened for it.
+
+        Raises Unauthenticated for a bad credential.
+        """
+        return await actor_of(connection, self.freeze().readers)
+
     def add_reader(self, reader: CredentialReader) -> None:
         """Another way to tell who asks, tried after those already there."""
         self._readers = (*self._readers, reader)
@@ -212,6 +223,7 @@ class Application(FastAPI):
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": f"\n{error}"})
                 return
+        scope = {**scope, APPLICATION: self}
         if scope["type"] == "http" and not self.root_path and not self._is_observed():
             await Starlette.__call__(self, scope, receive, send)
         else:
@@ -288,8 +300,8 @@ class Application(FastAPI):
             units=units,
             records=Records(database.dialect),
             hooks={name: given.before for name, given in declared.items() if given.before},
-            outbox=self._relay.outbox if self._relay else Outbox(),
-            sessions=cache(partial(self._open_sessions, database, units)),
+            outbox=self._relay.outbox if self._relay else Outbox(is_kept=units is not None),
+            sessions=partial(self._open_sessions, database, units),
             schemes=self._schemes,
             user_document=self.openapi,
             notes=self.notes,
@@ -304,10 +316,16 @@ class Application(FastAPI):
 
     def _open_sessions(self, database: Database, units: Units | None) -> Sessions:
         """For the developer's own code; not made for an application that has none."""
-        self._sessions = open_sessions(
-            database.url, database.label, self.settings.store, units, read_only=self._read_only
-        )
-        return self._sessions
+        with self._opening:
+            if self._sessions is None:
+                self._sessions = open_sessions(
+                    database.url,
+                    database.label,
+                    self.settings.store,
+                    units,
+                    read_only=self._read_only,
+                )
+            return self._sessions
 
     def _relay_from(self, schema: Schema, units: Units | None) -> Relay | None:
         subscribers, _ = subscribers_from(self._subscriptions, catalog_from(schema))

@@ -82,16 +82,18 @@ class Outbox:
     """Who is to be told. subscribers: type of event → their names.
 
     wake: called in the thread of the unit after its commit, with the names of those who have a
-    delivery waiting.
+    delivery waiting. is_kept: False where there is no table of events: nobody can subscribe, and
+    only the developer's own code changes anything.
     """
 
     subscribers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     wake: Callable[[frozenset[str]], None] = nobody_waits
+    is_kept: bool = True
 
 
 def write_events(session: Session, outbox: Outbox, events: Sequence[Event]) -> None:
     """With a delivery for everyone who subscribes now: who comes later starts from then."""
-    if not events:
+    if not events or not outbox.is_kept:
         return
     session.execute(insert(EVENTS), [_row(each) for each in events])
     deliveries = list(_deliveries(outbox, events))

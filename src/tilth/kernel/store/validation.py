@@ -28,7 +28,7 @@ def validating_sessions(engine: Engine) -> sessionmaker[Session]:
     return sessions
 
 
-def validate_flushes(sessions: sessionmaker[Session] | Session) -> None:
+def validate_flushes(sessions: sessionmaker[Any] | Session) -> None:
     event.listen(sessions, "before_flush", _validate_changed)
 
 

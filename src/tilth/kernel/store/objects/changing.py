@@ -21,6 +21,7 @@ from tilth.kernel.store.merge import merge
 from tilth.kernel.store.objects.query import Query
 from tilth.kernel.store.objects.selection import keys_selected, selection_of
 from tilth.kernel.store.scope import Scope
+from tilth.kernel.store.sessions.flushes import by_plan
 from tilth.kernel.store.sessions.sessions import check_writes
 
 M = TypeVar("M")
@@ -99,14 +100,11 @@ def _acting(scope: Scope, query: Query[Any]) -> Iterator[None]:
     """
     check_writes(scope.session)
     scope.session.flush()
-    outside, told = (scope.sight, scope.reason), (len(scope.events), len(scope.seen))
+    session, outside = scope.session, (scope.sight, scope.reason)
     scope.sight, scope.reason = query.sight, query.reason
     try:
-        with scope.session.begin_nested(), scope.session.no_autoflush:
+        with session.begin_nested(), session.no_autoflush, by_plan(session):
             yield
-    except BaseException:
-        del scope.events[told[0] :], scope.seen[told[1] :]
-        raise
     finally:
         scope.sight, scope.reason = outside
 

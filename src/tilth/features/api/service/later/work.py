@@ -83,7 +83,7 @@ class Later:
         def unit(session: Session) -> Outcome:
             accept(session, work)
             headers = {
-                "location": f"{base}/work/{work.id}",
+                "location": "/".join([base, "work", str(work.id)]),
                 "preference-applied": "respond-async",
                 "retry-after": "1",
             }
