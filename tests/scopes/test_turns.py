@@ -10,9 +10,9 @@ from dataclasses import replace
 import httpx
 import pytest
 from sqlalchemy import select
-
 from tests.scopes.conftest import client_of, running
 from tests.scopes.league import ADA, Hero, Team, fill, open_league, rows
+
 from tilth import Scope, SyncScope, Tilth
 from tilth.errors import QueryError, Unavailable
 from tilth.settings import Settings, StoreSettings
