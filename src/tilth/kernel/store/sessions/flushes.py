@@ -209,7 +209,10 @@ def _mark(session: Session, transaction: SessionTransaction) -> None:
 def _forget(session: Session, transaction: SessionTransaction) -> None:
     """Events of what has been taken back would tell of nothing."""
     scope: Scope | None = session.info.get(WORK)
-    events, seen = session.info.get(_MARKS, {}).pop(id(transaction), (0, 0))
+    # A flush that fails takes along the savepoint, or the transaction, that it is part of.
+    while transaction.parent is not None and not transaction.nested:
+        transaction = transaction.parent
+    events, seen = session.info.get(_MARKS, {}).get(id(transaction), (0, 0))
     session.info.pop(_FOUND, None)
     if scope is not None:
         del scope.events[events:], scope.seen[seen:]
