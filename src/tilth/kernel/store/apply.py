@@ -13,6 +13,7 @@ from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.cascades import taken_along
+from tilth.kernel.store.insertion import insert_one
 from tilth.kernel.store.linking import (
     add_links,
     far_end,
@@ -25,7 +26,7 @@ from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.record import Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.telling import tell
-from tilth.kernel.store.upkeep import keep_up, new_entity, remove
+from tilth.kernel.store.upkeep import keep_up, new_values, remove
 from tilth.kernel.store.verdicts import (
     check_masks,
     check_match,
@@ -78,10 +79,7 @@ def apply(scope: Scope, plan: WritePlan) -> Change:
 
 def _create(scope: Scope, plan: WritePlan) -> Change:
     owner = owner_of(scope, plan)
-    entity = new_entity(scope, plan)
-    scope.session.add(entity)
-    entities.flush(scope.session, plan, entity)
-    key = tuple(class_mapper(type(entity)).primary_key_from_instance(entity))
+    key = _stored(scope, plan)
     after = _as_created(scope, plan, key)
     tell(scope, plan.rights, "created", None, after)
     for each in plan.links:
@@ -92,6 +90,21 @@ def _create(scope: Scope, plan: WritePlan) -> Change:
         for child in children.plans:
             _create(scope, _below(child, children, key))
     return Change(plan, None, after)
+
+
+def _stored(scope: Scope, plan: WritePlan) -> Key:
+    """The key of the new row."""
+    session, values = scope.session, new_values(scope, plan)
+    insertion = scope.records.insertions.find(plan.resource.model, session)
+    if insertion is not None:
+        with entities.refusals_told(session, plan, values):
+            parameters = insertion.parameters(values)
+            if parameters is not None:
+                return insert_one(session, insertion, parameters)
+    entity = entities.new(plan, values)
+    session.add(entity)
+    entities.flush(session, plan, entity)
+    return tuple(class_mapper(type(entity)).primary_key_from_instance(entity))
 
 
 def owner_of(scope: Scope, plan: WritePlan) -> Record | None:

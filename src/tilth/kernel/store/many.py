@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +18,12 @@ from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.apply import Change, apply, checked, delete_and_tell, owner_of
+from tilth.kernel.store.insertion import insert_many
 from tilth.kernel.store.record import NamedBinds, Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import replaced, source_of
 from tilth.kernel.store.telling import tell
-from tilth.kernel.store.upkeep import keep_up, new_entity
+from tilth.kernel.store.upkeep import keep_up, new_values
 from tilth.kernel.store.validation import faults_of
 from tilth.kernel.store.verdicts import check_masks, rules_of
 from tilth.kernel.store.where import sql_of
@@ -36,17 +37,55 @@ def create_many(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
     if len(plans) == 1 or not all(map(_is_flat, plans)):
         return [apply(scope, plan) for plan in plans]
     owner_of(scope, plans[0])
-    made = _made(scope, plans)
+    store = _insertion(scope, plans) or _flush(scope, plans)
     try:
         with scope.session.begin_nested():
-            scope.session.add_all(made)
-            scope.session.flush()
+            keys = store()
     except StatementError as exc:
         if not _is_refusal(exc):
             raise
         # One by one, the database says which row it was.
         return [apply(scope, plan) for plan in plans]
-    return _as_created(scope, plans, made)
+    return _as_created(scope, plans, keys)
+
+
+Storing = Callable[[], list[Key]]
+"""Stores the rows and answers their keys, in order."""
+
+
+def _insertion(scope: Scope, plans: Sequence[WritePlan]) -> Storing | None:
+    """None when the rows have to be made as mapped objects, or not all have the same columns."""
+    insertion = scope.records.insertions.find(plans[0].resource.model, scope.session)
+    if insertion is None:
+        return None
+    rows: list[Mapping[str, Any]] = []
+    faults: list[Fault] = []
+    for plan in plans:
+        try:
+            row = insertion.parameters(new_values(scope, plan))
+        except Invalid as exc:
+            faults += [replace(e, pointer=plan.pointer + e.pointer) for e in exc.faults]
+            continue
+        if row is None:
+            return None
+        rows.append(row)
+    if faults:
+        raise invalid(faults)
+    if any(row.keys() != rows[0].keys() for row in rows):
+        return None
+    return lambda: insert_many(scope.session, insertion, rows)
+
+
+def _flush(scope: Scope, plans: Sequence[WritePlan]) -> Storing:
+    made = _made(scope, plans)
+
+    def flush() -> list[Key]:
+        scope.session.add_all(made)
+        scope.session.flush()
+        mapper = class_mapper(type(made[0]))
+        return [tuple(mapper.primary_key_from_instance(each)) for each in made]
+
+    return flush
 
 
 def _is_refusal(exc: StatementError) -> bool:
@@ -64,7 +103,7 @@ def _made(scope: Scope, plans: Sequence[WritePlan]) -> list[Any]:
     faults: list[Fault] = []
     for plan in plans:
         try:
-            made.append(new_entity(scope, plan))
+            made.append(entities.new(plan, new_values(scope, plan)))
         except Invalid as exc:
             faults.extend(exc.faults)
             continue
@@ -75,12 +114,10 @@ def _made(scope: Scope, plans: Sequence[WritePlan]) -> list[Any]:
     return made
 
 
-def _as_created(scope: Scope, plans: Sequence[WritePlan], made: Sequence[Any]) -> list[Change]:
+def _as_created(scope: Scope, plans: Sequence[WritePlan], keys: Sequence[Key]) -> list[Change]:
     rights = plans[0].rights
     chosen = {id(each.relation): each for plan in plans for each in plan.references}
     wish = Wish(rights, rules_of(rights, ("read", "create")), tuple(chosen.values()))
-    mapper = class_mapper(type(made[0]))
-    keys = [tuple(mapper.primary_key_from_instance(each)) for each in made]
     found = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
     changes: list[Change] = []
     for plan, key in zip(plans, keys, strict=True):

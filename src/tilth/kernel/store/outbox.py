@@ -93,7 +93,7 @@ def write_events(session: Session, outbox: Outbox, events: Sequence[Event]) -> N
     """With a delivery for everyone who subscribes now: who comes later starts from then."""
     if not events:
         return
-    session.execute(insert(EVENTS), [_row(each) for each in events])
+    session.connection().execute(insert(EVENTS), [_row(each) for each in events])
     deliveries = list(_deliveries(outbox, events))
     if deliveries:
         session.execute(insert(DELIVERIES), deliveries)
