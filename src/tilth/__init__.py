@@ -8,6 +8,7 @@ from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import me, owner, public, role, signed_in
 from tilth.kernel.schema.exposure import Upkeep
 from tilth.kernel.schema.types import ExactDecimal
+from tilth.scopes import Scope, SyncScope
 from tilth.standard import Tilth
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "Event",
     "ExactDecimal",
     "Policy",
+    "Scope",
     "SetupError",
+    "SyncScope",
     "Tilth",
     "Upkeep",
     "WritePlan",

@@ -15,6 +15,7 @@ from collections.abc import (
 )
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from os import environ
 from time import monotonic
 from types import MappingProxyType
@@ -30,6 +31,7 @@ from tilth.feature import Backend, Feature
 from tilth.kernel.events.catalog import catalog_from
 from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
+from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.checks import NEVER_GIVEN, missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
@@ -42,8 +44,10 @@ from tilth.kernel.store.engine import open_database
 from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
+from tilth.kernel.store.sessions.loads import Fetch
+from tilth.kernel.store.sessions.sessions import Sessions
 from tilth.kernel.store.unit import Units
-from tilth.kernel.store.writing import open_units
+from tilth.kernel.store.writing import open_sessions, open_units
 from tilth.kit.clock import now
 from tilth.kit.heap import nothing_collected
 from tilth.runtime.relay.relay import Relay
@@ -54,6 +58,7 @@ from tilth.runtime.web.middleware import web_stack, wrapped
 from tilth.runtime.web.middleware.limits import RateLimiter
 from tilth.runtime.web.middleware.shortcut import DirectRoute, Shortcut
 from tilth.runtime.web.problem import exception_handlers
+from tilth.scopes import Opening, scope_findings
 from tilth.settings import Settings, cors_findings, load_settings
 
 DEFAULT_DATABASE = "sqlite:///tilth.db"
@@ -109,6 +114,7 @@ class Application(FastAPI):
         self._declared: list[Declared] = []
         self._subscriptions: list[Subscription] = []
         self._relay: Relay | None = None
+        self._sessions: Sessions | None = None
         self._backend: Backend | None = None
         self._look_again, self._observed = 0.0, True
         self.router.lifespan_context = self._alive(self.router.lifespan_context)
@@ -161,6 +167,16 @@ class Application(FastAPI):
             return react
 
         return subscribe
+
+    def scope(self, actor: Actor, *, writes: bool = True, fetch: Fetch | None = None) -> Opening:
+        """A scope outside of a request: `async with app.scope(actor) as scope`, or plain `with`.
+
+        Everything in it is one unit of work, committed when it ends without an error.
+        writes: False for a transaction that cannot. fetch: what becomes of a relation that is
+        touched and was not asked for: "peers" loads it for every object of the same query, "one" for
+        this object, "raise" is an error and all there is with await.
+        """
+        return Opening(self.freeze(), actor, writes=writes, fetch=fetch)
 
     def add_reader(self, reader: CredentialReader) -> None:
         """Another way to tell who asks, tried after those already there."""
@@ -221,6 +237,7 @@ class Application(FastAPI):
             findings.extend(feature.checks(resolved.schema, self.router.routes))
         of_model = {declared.exposure.model: declared for declared in self._declared}
         by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
+        findings.extend(scope_findings(self.router.routes))
         findings.extend(subscribers_from(self._subscriptions, catalog_from(resolved.schema))[1])
         return resolved.schema, by_name, database, findings
 
@@ -272,6 +289,7 @@ class Application(FastAPI):
             records=Records(database.dialect),
             hooks={name: given.before for name, given in declared.items() if given.before},
             outbox=self._relay.outbox if self._relay else Outbox(),
+            sessions=cache(partial(self._open_sessions, database, units)),
             schemes=self._schemes,
             user_document=self.openapi,
             notes=self.notes,
@@ -279,9 +297,17 @@ class Application(FastAPI):
 
     def _units(self, database: Database, chapters: Iterable[Chapter]) -> Units | None:
         """None when nobody may write, so that an application that reads needs no driver for it."""
-        if self._read_only or not any(chapter.writing for chapter in chapters):
+        may_write = any(chapter.writing for chapter in chapters) or self._subscriptions
+        if self._read_only or not may_write:
             return None
         return open_units(database.url, database.label, self.settings.store)
+
+    def _open_sessions(self, database: Database, units: Units | None) -> Sessions:
+        """For the developer's own code; not made for an application that has none."""
+        self._sessions = open_sessions(
+            database.url, database.label, self.settings.store, units, read_only=self._read_only
+        )
+        return self._sessions
 
     def _relay_from(self, schema: Schema, units: Units | None) -> Relay | None:
         subscribers, _ = subscribers_from(self._subscriptions, catalog_from(schema))
@@ -303,6 +329,8 @@ class Application(FastAPI):
                 finally:
                     if self._relay is not None:
                         await self._relay.stop()
+            if self._sessions is not None:
+                await self._sessions.close()
             if self._backend is not None:
                 if self._backend.units is not None:
                     await self._backend.units.close()

@@ -17,6 +17,9 @@ TilthError
 │   ├── PreconditionRequired 428 If-Match is asked for here
 │   ├── TooManyRequests     429
 │   └── Unavailable         503  database down, busy or too slow: try again
+├── QueryError          a query set that cannot be: a mistake in the code that makes it
+│   ├── LazyLoad        a relation that was not loaded, touched where nothing can be loaded
+│   └── SeveralRows     get() that matches more than one
 └── CommandError        an expected failure of a command line call: one sentence, no traceback
 """
 
@@ -59,6 +62,18 @@ class SetupError(TilthError):
     def __init__(self, *findings: Finding) -> None:
         self.findings = findings
         super().__init__("\n".join(map(str, findings)))
+
+
+class QueryError(TilthError):
+    """A query set or an object is used in a way that cannot work; no fault of the request."""
+
+
+class LazyLoad(QueryError):
+    """A relation was touched that has not been loaded, where loading it is not possible."""
+
+
+class SeveralRows(QueryError):
+    """`get()` matches more than one row."""
 
 
 class CommandError(TilthError):

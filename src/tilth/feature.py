@@ -13,6 +13,7 @@ from tilth.kernel.schema.resource import Schema
 from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
+from tilth.kernel.store.sessions.sessions import Sessions
 from tilth.kernel.store.unit import Units
 from tilth.runtime.web.actor import CredentialReader
 from tilth.settings import Settings
@@ -23,7 +24,7 @@ class Backend:
     """The frozen application that every feature serves.
 
     caching: resource → its Cache-Control. conditional: resources whose rows change with If-Match
-    only. hooks: before a change is made. outbox: who is told of it after.
+    only. hooks: before a change is made. outbox: who is told of it after. sessions: for the developer's own code, made when first asked for.
     units: for writing; None when no policy lets anyone, or the database is not ours. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
     own routes, made anew on each call. notes: what adopting a database renamed or left out.
     """
@@ -42,6 +43,7 @@ class Backend:
     records: Records
     hooks: Hooks
     outbox: Outbox
+    sessions: Callable[[], Sessions]
     schemes: Mapping[str, Mapping[str, object]]
     user_document: Callable[[], dict[str, object]]
     notes: tuple[str, ...] = ()

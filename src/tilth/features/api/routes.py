@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tilth.errors import NotFound
 from tilth.feature import Backend
 from tilth.features.api.service.addresses import Address, address_of, check_is_here, segments_of
-from tilth.features.api.service.allowed import allowed_methods, declared_methods
+from tilth.features.api.service.allowed import allowed_methods, check_allowed, declared_methods
 from tilth.features.api.service.answer import Answer
 from tilth.features.api.service.answers import row_answer, rows_answer
 from tilth.features.api.service.ask import Ask
@@ -110,6 +110,7 @@ async def answer(
     if request.method not in _declared(sight, address, backend):
         check_is_here(sight, address)
         raise HTTPException(405, headers={"allow": _allow(_declared(sight, address, backend))})
+    check_allowed(sight, address, request.method)
     assert backend.units is not None  # or no method for writing would have been declared
     return await write_answer(Write(request, backend, backend.units, once, sight, base), address)
 

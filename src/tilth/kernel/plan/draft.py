@@ -7,8 +7,8 @@ from typing import Any
 class Draft:
     """Collects values and hands out their slots."""
 
-    def __init__(self) -> None:
-        self._values: list[Any] = []
+    def __init__(self, values: Iterable[Any] = ()) -> None:
+        self._values: list[Any] = list(values)
 
     def slot(self, value: Any) -> int:
         self._values.append(value)

@@ -32,10 +32,12 @@ def parse_lookup(
     return ((name,) if name in fields else tuple(name.split("__"))), last
 
 
-def parse_texts(kind: Kind, lookup: str, texts: Sequence[str]) -> tuple[Any, ...]:
+def parse_texts(
+    kind: Kind, lookup: str, texts: Sequence[str], most: int = MOST_VALUES
+) -> tuple[Any, ...]:
     """The values a lookup compares with, in the column's Python type.
 
-    texts: up to 500 for in, two for range, one for every other lookup; isnull gives a bool, the
+    texts: as many as most for in, two for range, one for every other lookup; isnull gives a bool, the
     lookups on pieces of text give the text itself.
     Raises ValueError with a sentence that says what was expected.
     """
@@ -46,7 +48,7 @@ def parse_texts(kind: Kind, lookup: str, texts: Sequence[str]) -> tuple[Any, ...
         )
     for text in texts:
         _check_characters(text)
-    _check_number_of(texts, lookup)
+    _check_number_of(texts, lookup, most)
     if lookup == "isnull":
         return (_truth(texts[0]),)
     return tuple(texts) if lookup in TEXT else tuple(map(kind.parse, texts))
@@ -76,7 +78,7 @@ def join_values(values: Iterable[str]) -> str:
 
 def parse_truth(texts: Sequence[str]) -> bool:
     """The value of isnull on a relation. Raises ValueError like parse_texts."""
-    _check_number_of(texts, "isnull")
+    _check_number_of(texts, "isnull", 1)
     return _truth(texts[0])
 
 
@@ -88,11 +90,11 @@ def _check_characters(text: str) -> None:
         raise ValueError("Expected valid Unicode text, without lone surrogates.")
 
 
-def _check_number_of(texts: Sequence[str], lookup: str) -> None:
+def _check_number_of(texts: Sequence[str], lookup: str, most: int) -> None:
     if lookup == "range" and len(texts) != 2:
         raise ValueError(f"Expected two values, as in 1,9, not {len(texts)}.")
-    if lookup == "in" and len(texts) > MOST_VALUES:
-        raise ValueError(f"Expected at most {MOST_VALUES} values, not {len(texts)}.")
+    if lookup == "in" and len(texts) > most:
+        raise ValueError(f"Expected at most {most} values, not {len(texts)}.")
 
 
 def _truth(text: str) -> bool:

@@ -14,6 +14,7 @@ from tilth.kernel.plan.intent import Intent, WriteIntent
 from tilth.kernel.plan.sight import Sight, entered
 from tilth.kernel.plan.where import where_from
 from tilth.kernel.plan.write import permitted, plan_update, plan_write
+from tilth.kernel.policy.policy import Action
 
 MOST_ROWS = 1000
 """Created or changed by one request."""
@@ -61,14 +62,14 @@ def plan_many(intent: WriteIntent, asked: Intent, most: int, sight: Sight) -> Ma
     """intent: to update or delete. asked: which rows. Raises BadRequest when that is all of them."""
     access = entered(sight, intent.resource)
     rights = sight.rights(intent.resource)
+    action: Action = "delete" if intent.action == "delete" else "update"
+    permitted(sight, rights, action)
     draft = Draft()
     where = where_from(sight, draft, access, asked)
     if where is None:
         detail = f"Say which {intent.resource}, by a filter such as ?{access.resource.key[0]}__in=."
         raise BadRequest(detail, code="filter_required")
-    if intent.action == "delete":
-        permitted(sight, rights, "delete")
+    if action == "delete":
         return ManyPlan(WritePlan("delete", rights), where, draft.values, most)
-    permitted(sight, rights, "update")
     each = plan_update(intent, sight, Row(rights, ()))
     return ManyPlan(each, where, draft.values, most)

@@ -13,6 +13,7 @@ from tilth.kernel.plan.grammar import parse_filter
 from tilth.kernel.plan.intent import Intent
 from tilth.kernel.plan.lookups import (
     LOOKUPS,
+    MOST_VALUES,
     parse_lookup,
     parse_texts,
     parse_truth,
@@ -21,7 +22,7 @@ from tilth.kernel.plan.lookups import (
 from tilth.kernel.plan.sight import Sight, hint_at, relation_named, unknown_name
 from tilth.kernel.plan.syntax import And, AnyOf, Compare, Expr, Negate, Or
 from tilth.kernel.policy.access import Access
-from tilth.kernel.schema.kinds import TEXT
+from tilth.kernel.schema.kinds import TEXT, Kind
 from tilth.kernel.schema.resource import Field, Relation
 
 HOPS = 6
@@ -35,12 +36,18 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One comparison as asked. parameter: what to name in an error: "age__gte", "filter"."""
+    """One comparison as asked.
+
+    parameter: what to name in an error: "age__gte", "filter". texts: of the values, once it is known
+    what they are compared with (None: with nothing, a relation is looked for); may raise ValueError.
+    most: how many values a list may have.
+    """
 
     parameter: str
     path: tuple[str, ...]
     lookup: str
-    texts: tuple[str, ...]
+    texts: Callable[[Kind | None], tuple[str, ...]]
+    most: int = MOST_VALUES
 
 
 def where_from(sight: Sight, draft: Draft, access: Access, intent: Intent) -> Condition | None:
@@ -57,13 +64,15 @@ def _from_lookup(
     sight: Sight, draft: Draft, access: Access, parameter: str, text: str
 ) -> Condition:
     path, lookup = parse_lookup(parameter, access.fields)
-    wording = Wording(parameter, path, lookup, (text,))
-    if lookup in LISTS:
-        wording = replace(wording, texts=_parsed(wording, lambda: split_values(text)))
-    return _comparison(sight, draft, access, wording)
+
+    def texts(kind: Kind | None) -> tuple[str, ...]:
+        return split_values(text) if lookup in LISTS else (text,)
+
+    wording = Wording(parameter, path, lookup, texts)
+    return comparison(sight, draft, access, wording)
 
 
-def _comparison(sight: Sight, draft: Draft, access: Access, wording: Wording) -> Condition:
+def comparison(sight: Sight, draft: Draft, access: Access, wording: Wording) -> Condition:
     """Walk the path: each step but the last is a relation, seen with the actor's own access."""
     head, *rest = wording.path
     if not rest and head in access.fields:
@@ -81,7 +90,7 @@ def _comparison(sight: Sight, draft: Draft, access: Access, wording: Wording) ->
     target = sight.access(relations[head].target)
     if not rest:
         return _existence(relations[head], target, wording)
-    below = _comparison(sight, draft, target, replace(wording, path=tuple(rest)))
+    below = comparison(sight, draft, target, replace(wording, path=tuple(rest)))
     return Related(relations[head], target, below)
 
 
@@ -106,13 +115,15 @@ def _existence(relation: Relation, target: Access, wording: Wording) -> Conditio
         )
         raise bad_parameter(wording.parameter, "relation", detail)
     exists = Related(relation, target, None)
-    is_null = _parsed(wording, lambda: parse_truth(wording.texts))
+    is_null = _parsed(wording, lambda: parse_truth(wording.texts(None)))
     return Not(exists) if is_null else exists
 
 
 def _test(draft: Draft, access: Access, name: str, wording: Wording) -> Test:
     kind = access.fields[name].kind
-    values = _parsed(wording, lambda: parse_texts(kind, wording.lookup, wording.texts))
+    values = _parsed(
+        wording, lambda: parse_texts(kind, wording.lookup, wording.texts(kind), wording.most)
+    )
     if wording.lookup == "isnull":
         return Test(access, name, "isnull" if values[0] else "notnull", ())
     if wording.lookup == "in":
@@ -150,7 +161,8 @@ def _from_expression(sight: Sight, draft: Draft, access: Access, expr: Expr) -> 
             return _any_of(sight, draft, access, path, inner)
         case Compare(path, lookup, value):
             texts = value if isinstance(value, tuple) else (value,)
-            return _comparison(sight, draft, access, Wording("filter", path, lookup, texts))
+            wording = Wording("filter", path, lookup, lambda kind: texts)
+            return comparison(sight, draft, access, wording)
 
 
 def _any_of(
@@ -175,8 +187,8 @@ def _from_search(draft: Draft, access: Access, q: str) -> Iterator[Condition]:
         detail = f"At most {SEARCH_WORDS} words, not {len(words)}."
         raise bad_parameter("q", "too_many", detail)
     for word in words:
-        tests = [
-            _test(draft, access, name, Wording("q", (name,), "icontains", (word,)))
-            for name in names
-        ]
-        yield Either(tuple(tests))
+        yield Either(tuple(_containing(draft, access, name, word) for name in names))
+
+
+def _containing(draft: Draft, access: Access, name: str, word: str) -> Test:
+    return _test(draft, access, name, Wording("q", (name,), "icontains", lambda kind: (word,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import class_mapper
 
@@ -12,7 +12,7 @@ from tilth.kernel.plan.change import Children, Key, Row, WritePlan
 from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
-from tilth.kernel.store.cascades import taken_along
+from tilth.kernel.store.cascades import tell_what_changed, watched_rows
 from tilth.kernel.store.insertion import insert_one
 from tilth.kernel.store.linking import (
     add_links,
@@ -40,11 +40,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one plan has done. before, after: None where there is no row."""
+    """What one plan has done. before, after: None where there is no row.
+
+    entity: the mapped object of the row, as it is now; None where one was neither made nor wanted.
+    """
 
     plan: WritePlan
     before: Record | None
     after: Record | None
+    entity: Any = None
 
 
 def carry_out(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
@@ -64,11 +68,11 @@ def told(scope: Scope, job: Callable[[], Result]) -> Result:
     return result
 
 
-def apply(scope: Scope, plan: WritePlan) -> Change:
-    """One change, its events still to be written."""
+def apply(scope: Scope, plan: WritePlan, *, mapped: bool = False) -> Change:
+    """One change, its events still to be written. mapped: the mapped object of a new row is wanted."""
     match plan.action:
         case "create":
-            return _create(scope, plan)
+            return _create(scope, plan, mapped=mapped)
         case "update":
             return _update(scope, plan)
         case "delete":
@@ -77,9 +81,9 @@ def apply(scope: Scope, plan: WritePlan) -> Change:
             return _change_link(scope, plan)
 
 
-def _create(scope: Scope, plan: WritePlan) -> Change:
+def _create(scope: Scope, plan: WritePlan, *, mapped: bool = False) -> Change:
     owner = owner_of(scope, plan)
-    key = _stored(scope, plan)
+    key, entity = _stored(scope, plan, mapped=mapped)
     after = _as_created(scope, plan, key)
     tell(scope, plan.rights, "created", None, after)
     for each in plan.links:
@@ -89,22 +93,22 @@ def _create(scope: Scope, plan: WritePlan) -> Change:
     for children in plan.children:
         for child in children.plans:
             _create(scope, _below(child, children, key))
-    return Change(plan, None, after)
+    return Change(plan, None, after, entity)
 
 
-def _stored(scope: Scope, plan: WritePlan) -> Key:
-    """The key of the new row."""
+def _stored(scope: Scope, plan: WritePlan, *, mapped: bool) -> tuple[Key, Any]:
+    """The key of the new row, and its mapped object, if there is one."""
     session, values = scope.session, new_values(scope, plan)
     insertion = scope.records.insertions.find(plan.resource.model, session)
-    if insertion is not None:
+    if insertion is not None and not mapped:
         with entities.refusals_told(session, plan, values):
             parameters = insertion.parameters(values)
             if parameters is not None:
-                return insert_one(session, insertion, parameters)
+                return insert_one(session, insertion, parameters), None
     entity = entities.new(plan, values)
     session.add(entity)
     entities.flush(session, plan, entity)
-    return tuple(class_mapper(type(entity)).primary_key_from_instance(entity))
+    return tuple(class_mapper(type(entity)).primary_key_from_instance(entity)), entity
 
 
 def owner_of(scope: Scope, plan: WritePlan) -> Record | None:
@@ -155,7 +159,7 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
         if each.instead:
             remove_others(scope, before, plan.key, each)
         add_links(scope, before, plan.key, each, plan.pointer)
-    return Change(plan, before, after)
+    return Change(plan, before, after, before.entity)
 
 
 def _as_updated(scope: Scope, plan: WritePlan) -> Record:
@@ -174,12 +178,11 @@ def _delete(scope: Scope, plan: WritePlan) -> Change:
 
 def delete_and_tell(scope: Scope, plan: WritePlan, rows: Sequence[Record]) -> None:
     """Rows that are only marked as deleted take none along."""
-    told_anyway = {(plan.resource.name, row.key) for row in rows}
-    for row in rows if plan.resource.upkeep.deleted_at is None else ():
-        for each in taken_along(scope, row.entity):
-            if (each.rights.access.resource.name, each.key) not in told_anyway:
-                tell(scope, each.rights, "deleted", each, None)
+    taking_along = plan.resource.upkeep.deleted_at is None
+    keys = [class_mapper(type(row.entity)).primary_key_from_instance(row.entity) for row in rows]
+    watched = watched_rows(scope, plan.resource, list(map(tuple, keys)) if taking_along else [])
     remove(scope, plan, rows)
+    tell_what_changed(scope, watched)
     for row in rows:
         tell(scope, plan.rights, "deleted", row, None)
 

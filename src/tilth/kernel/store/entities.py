@@ -27,15 +27,15 @@ def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
     """An object of the model, made the way the developer's code would make it."""
     model = plan.resource.model
     made = signature(model)
-    if _binds(made, {}):
-        entity = model()
-    elif _binds(made, values):
+    if _binds(made, values):
         try:
             return model(**values)
         except (ValueError, AssertionError) as exc:
-            raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
-    else:
-        entity = class_mapper(model).class_manager.new_instance()
+            if not _binds(made, {}):
+                raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
+    # Value by value, so that each one that is refused is told.
+    is_free = _binds(made, {})
+    entity = model() if is_free else class_mapper(model).class_manager.new_instance()
     faults = list(_set(entity, values, plan.pointer))
     if faults:
         raise invalid(faults)

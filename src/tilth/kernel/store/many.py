@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,36 +24,36 @@ from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import replaced, source_of
 from tilth.kernel.store.telling import tell
 from tilth.kernel.store.upkeep import keep_up, new_values
-from tilth.kernel.store.validation import faults_of
+from tilth.kernel.store.validation import faults_of, found_at
 from tilth.kernel.store.verdicts import check_masks, rules_of
 from tilth.kernel.store.where import sql_of
 
 
-def create_many(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
+def create_many(scope: Scope, plans: Sequence[WritePlan], *, mapped: bool = False) -> list[Change]:
     """New rows of one resource, all in the same place. Raises what creating one raises.
 
     What the model refuses is told of all rows at once, what the database refuses of the first.
     """
     if len(plans) == 1 or not all(map(_is_flat, plans)):
-        return [apply(scope, plan) for plan in plans]
+        return [apply(scope, plan, mapped=mapped) for plan in plans]
     owner_of(scope, plans[0])
-    store = _insertion(scope, plans) or _flush(scope, plans)
+    store = None if mapped else _insertion(scope, plans)
     try:
         with scope.session.begin_nested():
-            keys = store()
+            keys, made = store() if store is not None else _flushed(scope, plans)
     except StatementError as exc:
         if not _is_refusal(exc):
             raise
         # One by one, the database says which row it was.
-        return [apply(scope, plan) for plan in plans]
-    return _as_created(scope, plans, keys)
+        return [apply(scope, plan, mapped=mapped) for plan in plans]
+    return _as_created(scope, plans, keys, made)
 
 
-Storing = Callable[[], list[Key]]
-"""Stores the rows and answers their keys, in order."""
+Stored = tuple[list[Key], Sequence[Any]]
+"""The keys of new rows, in order, and their mapped objects: None each, where there are none."""
 
 
-def _insertion(scope: Scope, plans: Sequence[WritePlan]) -> Storing | None:
+def _insertion(scope: Scope, plans: Sequence[WritePlan]) -> Callable[[], Stored] | None:
     """None when the rows have to be made as mapped objects, or not all have the same columns."""
     insertion = scope.records.insertions.find(plans[0].resource.model, scope.session)
     if insertion is None:
@@ -73,19 +73,17 @@ def _insertion(scope: Scope, plans: Sequence[WritePlan]) -> Storing | None:
         raise invalid(faults)
     if any(row.keys() != rows[0].keys() for row in rows):
         return None
-    return lambda: insert_many(scope.session, insertion, rows)
+    return lambda: (insert_many(scope.session, insertion, rows), [None] * len(rows))
 
 
-def _flush(scope: Scope, plans: Sequence[WritePlan]) -> Storing:
+def _flushed(scope: Scope, plans: Sequence[WritePlan]) -> Stored:
     made = _made(scope, plans)
-
-    def flush() -> list[Key]:
+    places = {id(each): plan.pointer for each, plan in zip(made, plans, strict=True)}
+    with found_at(scope.session, places):
         scope.session.add_all(made)
         scope.session.flush()
-        mapper = class_mapper(type(made[0]))
-        return [tuple(mapper.primary_key_from_instance(each)) for each in made]
-
-    return flush
+    mapper = class_mapper(type(made[0]))
+    return [tuple(mapper.primary_key_from_instance(each)) for each in made], made
 
 
 def _is_refusal(exc: StatementError) -> bool:
@@ -106,26 +104,33 @@ def _made(scope: Scope, plans: Sequence[WritePlan]) -> list[Any]:
             made.append(entities.new(plan, new_values(scope, plan)))
         except Invalid as exc:
             faults.extend(exc.faults)
-            continue
-        found = faults_of(made[-1])
-        faults += [replace(each, pointer=plan.pointer + each.pointer) for each in found]
+            made.append(None)
     if faults:
-        raise invalid(faults)
+        # Those that could be made have what the flush would have told.
+        raise invalid([*faults, *_faults_of_made(made, plans)])
     return made
 
 
-def _as_created(scope: Scope, plans: Sequence[WritePlan], keys: Sequence[Key]) -> list[Change]:
+def _faults_of_made(made: Sequence[Any], plans: Sequence[WritePlan]) -> Iterator[Fault]:
+    for entity, plan in zip(made, plans, strict=True):
+        for fault in faults_of(entity) if entity is not None else ():
+            yield replace(fault, pointer=plan.pointer + fault.pointer)
+
+
+def _as_created(
+    scope: Scope, plans: Sequence[WritePlan], keys: Sequence[Key], made: Sequence[Any]
+) -> list[Change]:
     rights = plans[0].rights
     chosen = {id(each.relation): each for plan in plans for each in plan.references}
     wish = Wish(rights, rules_of(rights, ("read", "create")), tuple(chosen.values()))
     found = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
     changes: list[Change] = []
-    for plan, key in zip(plans, keys, strict=True):
+    for plan, key, entity in zip(plans, keys, made, strict=True):
         # A column may give a key back in another spelling than it was given.
         after = found.get(key) or scope.records.look(scope.session, wish, key, scope.sight.actor)
         after = checked(scope, plan, _asked_by(plan, after))
         tell(scope, rights, "created", None, after)
-        changes.append(Change(plan, None, after))
+        changes.append(Change(plan, None, after, entity))
     return changes
 
 
@@ -140,17 +145,24 @@ def _asked_by(plan: WritePlan, after: Record | None) -> Record | None:
 
 def change_many(scope: Scope, plan: ManyPlan) -> list[Change]:
     """Every row that matches is changed, or none. Raises Conflict when more do than may."""
-    rows = _matching_rows(scope, plan)
+    return change_found(scope, plan.each, lambda: _matching_keys(scope, plan))
+
+
+def change_found(
+    scope: Scope, each: WritePlan, matching_keys: Callable[[], list[Key]]
+) -> list[Change]:
+    """matching_keys: of the rows as they are now; asked again once they are locked."""
+    rows = _matching_rows(scope, each, matching_keys)
     hooks = scope.sight.hooks
-    plans = {key: prepared(replace(plan.each, key=key), hooks) for key in rows}
-    if any(each.links for each in plans.values()):
-        return [apply(scope, each) for each in plans.values()]
+    plans = {key: prepared(replace(each, key=key), hooks) for key in rows}
+    if any(plan.links for plan in plans.values()):
+        return [apply(scope, plan) for plan in plans.values()]
     for key, row in rows.items():
         check_masks(plans[key], row)
-    if plan.each.action == "delete":
-        delete_and_tell(scope, plan.each, list(rows.values()))
+    if each.action == "delete":
+        delete_and_tell(scope, each, list(rows.values()))
         return [Change(plans[key], row, None) for key, row in rows.items()]
-    return _updated(scope, plan.each, plans, rows)
+    return _updated(scope, each, plans, rows)
 
 
 def _updated(
@@ -173,15 +185,17 @@ def _updated(
     return changes
 
 
-def _matching_rows(scope: Scope, plan: ManyPlan) -> dict[Key, Record]:
+def _matching_rows(
+    scope: Scope, each: WritePlan, matching_keys: Callable[[], list[Key]]
+) -> dict[Key, Record]:
     """Locked, and matching still: they may have changed before they were."""
-    action: Action = "delete" if plan.each.action == "delete" else "update"
-    rights = plan.each.rights
+    action: Action = "delete" if each.action == "delete" else "update"
+    rights = each.rights
     wish = Wish(rights, rules_of(rights, ("read", action)), entity=True)
-    keys = _matching_keys(scope, plan)
+    keys = matching_keys()
     rows = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
     if scope.session.get_bind().dialect.name != "sqlite":
-        keys = _matching_keys(scope, plan)
+        keys = matching_keys()
     rows = {key: rows[key] for key in keys if key in rows}
     for row in rows.values():
         if not row.granted[action]:

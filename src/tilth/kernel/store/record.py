@@ -121,6 +121,8 @@ class Records:
         self.dialect = dialect
         self.insertions = Insertions()
         # The wish is kept beside its question: an id is only unique while its object lives.
+        # Resource → what refers to its rows; see cascades.
+        self.references: dict[str, Any] = {}
         self._known: OrderedDict[tuple[object, ...], tuple[Wish, Question]] = OrderedDict()
 
     def look(self, session: Session, wish: Wish, key: Key, actor: Actor) -> Record | None:
@@ -186,6 +188,24 @@ class NamedBinds(Binds):
             name: convert(slots[index]) if convert else slots[index]
             for name, (index, convert) in self._slots.items()
         }
+
+
+class ValueBinds(Binds):
+    """Parameters of a statement that SQLAlchemy executes itself, with their values in them."""
+
+    def __init__(self, dialect: Dialect, actor: Actor, values: Sequence[Any] = ()) -> None:
+        super().__init__(dialect)
+        self._actor, self._values, self._roles = actor, values, sorted(actor.roles)
+
+    def slot(
+        self, index: int, type_: TypeEngine[Any], convert: Convert | None = None
+    ) -> BindParameter[Any]:
+        value = self._values[index]
+        return bindparam(None, convert(value) if convert else value, type_=type_)
+
+    def me(self, origin: Origin, type_: TypeEngine[Any], index: int = 0) -> BindParameter[Any]:
+        value = actor_value(_part(self._actor, origin, index, self._roles), type_)
+        return bindparam(None, value, type_=type_)
 
 
 def _part(actor: Actor, origin: Origin, index: int, roles: list[str]) -> str | None:
@@ -266,6 +286,8 @@ def _selected(wish: Wish, keys: list[Any], columns: list[Any]) -> Select[Any]:
         return select(*keys, *columns).select_from(rows).where(*of_class)
     entity = select(*keys, access.resource.model, *columns)
     entity = entity.options(lazyload("*")).where(*of_class)
+    # What the session has loaded before may be older than the row that is now locked.
+    entity = entity.execution_options(populate_existing=True)
     return entity.with_for_update(of=list(access.resource.tables))
 
 

@@ -8,7 +8,7 @@ in the developer's own queries, whatever subqueries it has. Databases flatten su
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -88,6 +88,12 @@ def stored_rows(access: Access) -> Source:
         rows = rows.join(table, link)
     columns = {(table, column.key): column for table in tables for column in table.c}
     return Source(access, rows, columns, {})
+
+
+def entity_source(access: Access, binds: Binds) -> tuple[Source, list[Sql]]:
+    """The tables themselves, from which mapped objects can be made, and which rows may be read."""
+    values = {name: _value(access, name, binds) for name in _made_values(access)}
+    return replace(stored_rows(access), values=values), list(_readable(access, binds))
 
 
 def _view(access: Access, made: list[str], asked: list[Grant], binds: Binds) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Generic, TypeVar
@@ -104,6 +104,10 @@ class Units:
             raise
         finally:
             patience.cancel()
+
+    def submit(self, call: Callable[[], object]) -> Future[object]:
+        """Has a function called by a thread of the units, in its turn."""
+        return self._threads_running().submit(call)
 
     async def close(self) -> None:
         with self._starting:

@@ -12,6 +12,10 @@ from tilth.kernel.store.drivers.failure import broken_rule, unavailable, unfit_b
 from tilth.kernel.store.drivers.sqlite_file import sqlite_file_from
 from tilth.kernel.store.drivers.sqlite_writer import is_sqlite_conflict, sqlite_write_engine
 from tilth.kernel.store.engine import missing_driver
+from tilth.kernel.store.sessions.engines import Engines
+from tilth.kernel.store.sessions.sessions import Sessions
+from tilth.kernel.store.sessions.sqlite import sqlite_engines
+from tilth.kernel.store.sessions.turns import Turns
 from tilth.kernel.store.sync import chain_of, failure_of
 from tilth.kernel.store.unit import Units
 from tilth.settings import StoreSettings
@@ -46,6 +50,36 @@ def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
         threads=settings.pool_size,
         label=label,
     )
+
+
+def open_sessions(
+    url: URL,
+    label: str,
+    settings: StoreSettings,
+    units: Units | None,
+    *,
+    read_only: bool = False,
+) -> Sessions:
+    """units: whose turns these sessions wait for; others are made when there are none.
+
+    Raises SetupError when the driver is not installed.
+    """
+    explain = partial(_explained, url=url, label=label)
+    if url.drivername == "sqlite":
+        units = units or open_units(url, label, settings)
+        turns = Turns(units.submit, settings.pool_wait_seconds, label)
+        engines = sqlite_engines(sqlite_file_from(url, read_only=read_only), settings, turns)
+    else:
+        engines = _postgres_engines(url, settings)
+    return Sessions(engines, explain, read_only=read_only)
+
+
+def _postgres_engines(url: URL, settings: StoreSettings) -> Engines:
+    try:
+        from tilth.kernel.store.sessions.postgres import postgres_engines
+    except ModuleNotFoundError as exc:
+        raise SetupError(missing_driver(exc.name or "psycopg")) from exc
+    return postgres_engines(url, settings)
 
 
 def _explained(exc: BaseException, *, url: URL, label: str) -> TilthError | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tilth.features.api.service.addresses import Address
+from tilth.features.api.service.addresses import Address, check_is_here
 from tilth.kernel.plan.sight import Sight
+from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.access import Rights
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.schema.resource import Relation
@@ -35,6 +36,18 @@ def allowed_methods(sight: Sight, address: Address, *, writable: bool) -> tuple[
         for method, rights, action in _methods(sight, address, writable=writable)
         if rights is None or rights.may(action)
     )
+
+
+def check_allowed(sight: Sight, address: Address, method: str) -> None:
+    """Before anything of the request is looked at: whoever may not do it learns nothing else.
+
+    Raises Unauthenticated or Forbidden, and what check_is_here raises.
+    """
+    for name, rights, action in _methods(sight, address, writable=True):
+        if name == method and rights is not None and not rights.may(action):
+            if address.place != "collection":
+                check_is_here(sight, address)
+            raise refusal(sight, rights, action)
 
 
 def _methods(

@@ -14,6 +14,7 @@ from tilth.features.api.service.media import DOCUMENTS, JSON
 from tilth.features.api.service.negotiate import negotiate
 from tilth.features.api.service.outcome import Job, Outcome
 from tilth.features.api.service.preferences import preferences_from
+from tilth.features.api.service.rehearsal import rehearsed
 from tilth.kernel.store.apply import told
 from tilth.kernel.store.scope import Scope
 from tilth.kit.clock import now
@@ -42,7 +43,8 @@ async def _carried_out(write: Write, job: Job, *, keep: bool) -> Outcome:
     def work(session: Session) -> Outcome:
         backend = write.backend
         scope = Scope(session, write.sight, backend.records, backend.outbox, now, uuid7, request_id)
-        return told(scope, lambda: job(scope))
+        outcome = told(scope, lambda: job(scope))
+        return outcome if keep else rehearsed(outcome, scope.seen)
 
     return await write.once.run(write.request, write.sight.actor, write.units, work, keep=keep)
 

@@ -76,6 +76,15 @@ def no_connection_free(seconds: float) -> Failure:
     )
 
 
+def no_turn(seconds: float) -> Failure:
+    return Failure(
+        "database_busy",
+        f"The database, which has one writer at a time, was not free within {seconds:g} seconds.",
+        "A transaction that writes is open elsewhere: do not wait for other things while it is, and "
+        "open no second one in the same request.",
+    )
+
+
 UNREADABLE_ROWS = Failure(
     "database_rows",
     "The database cannot compute a value of the rows that were asked for.",

@@ -10,6 +10,7 @@ import psycopg
 from psycopg.adapt import Buffer, Loader
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tilth.kernel.schema.durations import timedelta_from
 from tilth.kernel.store.drivers.postgres import CONNECT_SECONDS, session_parameters, set_local
@@ -24,20 +25,39 @@ class IsoInterval(Loader):
 
 
 def postgres_write_engine(url: URL, settings: StoreSettings) -> Engine:
-    parameters = writing_parameters(settings)
+    return _prepared(create_engine(_psycopg(url), **_arguments(url, settings)), settings)
+
+
+def postgres_write_engine_in_loop(url: URL, settings: StoreSettings) -> AsyncEngine:
+    """The same driver, so that values and errors are the same."""
+    engine = create_async_engine(_psycopg(url), **_arguments(url, settings))
+    _prepared(engine.sync_engine, settings)
+    return engine
+
+
+def _psycopg(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _arguments(url: URL, settings: StoreSettings) -> dict[str, Any]:
     pooled = settings.pooler
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={
+    options = {} if pooled else {"options": _options(url, writing_parameters(settings))}
+    return {
+        "connect_args": {
             "connect_timeout": round(CONNECT_SECONDS),
             "prepare_threshold": None if pooled else 5,
-            **({} if pooled else {"options": _options(url, parameters)}),
+            **options,
         },
-        pool_size=settings.pool_size,
-        max_overflow=0,
-    )
+        "pool_size": settings.pool_size,
+        "max_overflow": 0,
+        "pool_timeout": settings.pool_wait_seconds,
+    }
+
+
+def _prepared(engine: Engine, settings: StoreSettings) -> Engine:
     event.listen(engine, "connect", _adapt)
-    if pooled:
+    if settings.pooler:
+        parameters = writing_parameters(settings)
         # A pooler may give every transaction another server, so the settings travel with it.
         event.listen(engine, "begin", lambda connection: _set(connection, parameters))
     return engine

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from tilth.kit.ids import uuid7
 
 Stamp = tuple[int, ...]
+Factory = type[sqlite3.Connection]
 
 PARAMETERS = ("mode", "cache", "immutable", "nolock", "psow", "vfs")
 """What SQLite itself understands in a file URI (sqlite.org/uri.html); the rest is the driver's."""
@@ -75,17 +76,19 @@ class OpenFile:
         return file.in_memory or stamp_of(file.path, with_content=self.is_frozen) == self.stamp
 
 
-def open_reader(file: SqliteFile, busy_seconds: float) -> OpenFile:
+def open_reader(
+    file: SqliteFile, busy_seconds: float, factory: Factory = sqlite3.Connection
+) -> OpenFile:
     """Raises sqlite3.Error or OSError."""
     stamp = () if file.in_memory else stamp_of(file.path)
     try:
-        return OpenFile(_reader(file.uri(), busy_seconds), stamp)
+        return OpenFile(_reader(file.uri(), busy_seconds, factory), stamp)
     except sqlite3.OperationalError as exc:
         if file.in_memory or not _is_complete_alone(file.path, exc):
             raise
     frozen = file.uri(mode="ro", immutable="1")
     stamp = stamp_of(file.path, with_content=True)
-    return OpenFile(_reader(frozen, busy_seconds), stamp, is_frozen=True)
+    return OpenFile(_reader(frozen, busy_seconds, factory), stamp, is_frozen=True)
 
 
 def _is_complete_alone(path: str, exc: sqlite3.Error) -> bool:
@@ -117,8 +120,8 @@ def has_log(path: str) -> bool:
     return any(os.path.exists(log) and os.path.getsize(log) > 0 for log in logs)
 
 
-def _reader(uri: str, busy_seconds: float) -> sqlite3.Connection:
-    connection = connect(uri, busy_seconds)
+def _reader(uri: str, busy_seconds: float, factory: Factory) -> sqlite3.Connection:
+    connection = connect(uri, busy_seconds, factory)
     try:
         # The first line reads the file: sqlite3.connect alone does not look at it.
         for line in ("schema_version", *_READER_PRAGMAS):
@@ -138,7 +141,9 @@ _READER_PRAGMAS = (
 )
 
 
-def connect(uri: str, busy_seconds: float) -> sqlite3.Connection:
+def connect(
+    uri: str, busy_seconds: float, factory: Factory = sqlite3.Connection
+) -> sqlite3.Connection:
     """In autocommit, with Tilth's functions; `timeout` sets the busy timeout before anything else."""
     connection = sqlite3.connect(
         uri,
@@ -147,6 +152,7 @@ def connect(uri: str, busy_seconds: float) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
         cached_statements=512,
+        factory=factory,
     )
     connection.create_function("tilth_lower", 1, lower, deterministic=True)
     return connection

@@ -12,7 +12,13 @@ from sqlalchemy.exc import DisconnectionError
 
 from tilth.kernel.store.drivers.sqlite import STEPS_BETWEEN_LOOKS
 from tilth.kernel.store.drivers.sqlite_dialect import keep_instants
-from tilth.kernel.store.drivers.sqlite_file import SqliteFile, connect, primary_code, stamp_of
+from tilth.kernel.store.drivers.sqlite_file import (
+    Factory,
+    SqliteFile,
+    connect,
+    primary_code,
+    stamp_of,
+)
 from tilth.settings import StoreSettings
 
 WRITER_PRAGMAS = (
@@ -22,6 +28,13 @@ WRITER_PRAGMAS = (
     "temp_store = MEMORY",
     "journal_size_limit = 67108864",
 )
+
+
+TRIES = 6
+"""Parts of the time that may be waited for another process's lock: the unit is tried again in each.
+
+SQLite itself looks more and more rarely, and so loses to whoever has just begun to wait.
+"""
 
 
 class Deadline:
@@ -39,24 +52,35 @@ def sqlite_write_engine(file: SqliteFile, settings: StoreSettings) -> Engine:
     """One connection; a file that is not there is an error, not a reason to make it."""
 
     def creator() -> sqlite3.Connection:
-        try:
-            return _writer(file, settings.lock_seconds)
-        except OSError as exc:
-            # SQLAlchemy makes its own errors of the driver's; a missing file should be one of them.
-            raise sqlite3.OperationalError(str(exc)) from exc
+        return writer_connection(file, settings.lock_seconds / TRIES)
 
     engine = create_engine(
         file.url(), creator=creator, poolclass=QueuePool, pool_size=1, max_overflow=0
     )
     keep_instants(engine.dialect)
-    event.listen(engine, "connect", _remember(file))
-    event.listen(engine, "checkout", _same_file(file))
+    guard_connections(engine, file)
     event.listen(engine, "begin", _begin(settings.statement_seconds))
     return engine
 
 
-def _writer(file: SqliteFile, lock_seconds: float) -> sqlite3.Connection:
-    connection = connect(file.uri(), lock_seconds)
+def writer_connection(
+    file: SqliteFile, lock_seconds: float, factory: Factory = sqlite3.Connection
+) -> sqlite3.Connection:
+    try:
+        return _writer(file, lock_seconds, factory)
+    except OSError as exc:
+        # SQLAlchemy makes its own errors of the driver's; a missing file should be one of them.
+        raise sqlite3.OperationalError(str(exc)) from exc
+
+
+def guard_connections(engine: Engine, file: SqliteFile) -> None:
+    """Statements end at the deadline in `connection.info`; a file that was replaced is noticed."""
+    event.listen(engine, "connect", _remember(file))
+    event.listen(engine, "checkout", _same_file(file))
+
+
+def _writer(file: SqliteFile, lock_seconds: float, factory: Factory) -> sqlite3.Connection:
+    connection = connect(file.uri(), lock_seconds, factory)
     try:
         for line in WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {line}")
@@ -105,5 +129,8 @@ def _begin(seconds: float) -> Any:
 
 
 def is_sqlite_conflict(exc: BaseException) -> bool:
-    """A table of a database in memory is locked, for which SQLite does not wait by itself."""
-    return isinstance(exc, sqlite3.Error) and primary_code(exc) == sqlite3.SQLITE_LOCKED
+    """Another process has the lock, or a table of a database in memory is locked."""
+    return isinstance(exc, sqlite3.Error) and primary_code(exc) in _LOCKS
+
+
+_LOCKS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})

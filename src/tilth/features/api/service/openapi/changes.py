@@ -18,6 +18,7 @@ from tilth.features.api.service.openapi.operations import (
 from tilth.features.api.service.openapi.requests import Requests
 from tilth.features.api.service.openapi.responses import (
     HYPERMEDIA,
+    REHEARSAL,
     Responses,
     changed,
     refused_changes,
@@ -43,8 +44,8 @@ _IF_MATCH: Part = {
 _PREFER: Part = {
     "name": "Prefer",
     "in": "header",
-    "description": "`return=minimal` for an answer without the row, `dry-run` for an answer as if "
-    "the change were made, of which nothing is kept. What is not known is passed over.",
+    "description": "`return=minimal` for an answer without the row, `dry-run` to learn what would "
+    "happen: nothing is kept. What is not known is passed over.",
     "schema": {"type": "string"},
 }
 _MERGING = "`resolution=merge` to change the row that is there already, if there is one."
@@ -74,6 +75,7 @@ class Changing:
     requests: Requests
     operations: Operations
     responses: Responses
+    rehearsal: Reference
     refusals: Mapping[int, Reference]
     names: Names
     if_match: Reference
@@ -102,6 +104,7 @@ def changing(
         Requests(view, components),
         operations,
         responses,
+        components.add("schemas", "Rehearsal", REHEARSAL),
         refused_changes(components, responses),
         names,
         components.add("parameters", "If-Match", _IF_MATCH),
@@ -129,11 +132,14 @@ def collection_changes(
             **shared(changing, address, "POST"),
             "parameters": [*_on(access), *changing.always],
             "requestBody": new_rows_body(changing.requests.creation(resource.name)),
-            "responses": {
-                **_merged(changing, access, row),
-                "201": _created(changing, access, row),
-                **refusals(changing, *_ALWAYS, *_WITH_BODY),
-            },
+            "responses": rehearsable(
+                changing,
+                {
+                    **_merged(changing, access, row),
+                    "201": _created(changing, access, row),
+                    **refusals(changing, *_ALWAYS, *_WITH_BODY),
+                },
+            ),
         },
     )
 
@@ -180,7 +186,9 @@ def row_changes(
                 **shared(changing, address, method),
                 "parameters": [key, _condition(changing, resource.name), *changing.always],
                 **({"requestBody": body_of(method, body)} if body else {}),
-                "responses": _row_answers(changing, access, row, has_body=body is not None),
+                "responses": rehearsable(
+                    changing, _row_answers(changing, access, row, has_body=body is not None)
+                ),
             },
         )
 
@@ -231,10 +239,13 @@ def related_changes(
             **shared(changing, address, "POST"),
             "parameters": [key, *changing.always],
             "requestBody": new_rows_body(changing.requests.creation_below(access, relation)),
-            "responses": {
-                "201": _created(changing, target, row),
-                **refusals(changing, *_ALWAYS, 404, *_WITH_BODY),
-            },
+            "responses": rehearsable(
+                changing,
+                {
+                    "201": _created(changing, target, row),
+                    **refusals(changing, *_ALWAYS, 404, *_WITH_BODY),
+                },
+            ),
         },
     )
 
@@ -258,7 +269,9 @@ def link_changes(
                 f"and one of its {_spoken(relation.name)}",
                 **shared(changing, address, method),
                 "parameters": [*parameters, changing.if_match, *changing.always],
-                "responses": {"204": done, **refusals(changing, *_ALWAYS, *_OF_A_ROW)},
+                "responses": rehearsable(
+                    changing, {"204": done, **refusals(changing, *_ALWAYS, *_OF_A_ROW)}
+                ),
             },
         )
 
@@ -284,6 +297,19 @@ def _created(changing: Changing, access: Access, row: Reference | None) -> Part:
     content = {JSON: {"schema": one_or_many(row)}, **HYPERMEDIA}
     found = changed(changing.responses, f"The {name} as it was created.", content, ["Location"])
     return found | links_from_new_row(access, changing.operations)
+
+
+def rehearsable(changing: Changing, answers: Mapping[str, Part]) -> dict[str, Part]:
+    """The same answers, and the 200 of a rehearsal."""
+    found = answers.get("200")
+    schema: Part = changing.rehearsal
+    if found is None:
+        wording = "What would happen, with `Prefer: dry-run`."
+        return {"200": changed(changing.responses, wording, {JSON: {"schema": schema}}), **answers}
+    schema = {"anyOf": [found["content"][JSON]["schema"], schema]}
+    content = {**found["content"], JSON: {"schema": schema}}
+    wording = f"{found['description']} Or what would happen, with `Prefer: dry-run`."
+    return {**answers, "200": {**found, "description": wording, "content": content}}
 
 
 def refusals(changing: Changing, *statuses: int) -> dict[str, Part]:

@@ -61,13 +61,18 @@ def _exact(access: Access) -> Iterator[Part]:
             yield part | ({"description": field.description} if field.description else {})
 
 
+# What separates words, written out: \s is not the same in ECMAScript as in Python.
+_SPACE = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+SEARCH_PATTERN = rf"^[{_SPACE}]*(?:[^\u0000{_SPACE}]+(?:[{_SPACE}]+|$)){{0,10}}$"
+
+
 def _search(access: Access) -> Part:
     names = ", ".join(f"`{name}`" for name in access.resource.search if name in access.fields)
     return {
         "name": "q",
         "in": "query",
         "description": f"Words to find, up to ten, each in any of {names}, whatever its case.",
-        "schema": {"type": "string", "pattern": r"^\s*(?:[^\u0000\s]+(?:\s+|$)){0,10}$"},
+        "schema": {"type": "string", "pattern": SEARCH_PATTERN},
     }
 
 
