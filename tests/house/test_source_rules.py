@@ -25,6 +25,7 @@ EDGES = frozenset(
         "src/tilth/runtime/web/health.py",
         "src/tilth/runtime/relay/call.py",
         "src/tilth/kernel/store/drivers/sqlite.py",
+        "src/tilth/kernel/store/unit.py",
         "src/tilth/cli/discover.py",
     }
 )

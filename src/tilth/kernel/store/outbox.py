@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from tilth.kernel.events.event import Event
+from tilth.kernel.store.unit import AFTERWARDS
 
 OWN = MetaData(
     naming_convention={
@@ -98,7 +99,16 @@ def write_events(session: Session, outbox: Outbox, events: Sequence[Event]) -> N
     if deliveries:
         session.execute(insert(DELIVERIES), deliveries)
         names = frozenset(each["subscriber"] for each in deliveries)
-        event.listen(session, "after_commit", lambda _: outbox.wake(names))
+        _after_the_commit(session, lambda: outbox.wake(names))
+
+
+def _after_the_commit(session: Session, call: Callable[[], None]) -> None:
+    """A session that shares its commit with others only knows of its own savepoint."""
+    afterwards = session.info.get(AFTERWARDS)
+    if afterwards is None:
+        event.listen(session, "after_commit", lambda _: call())
+    else:
+        afterwards.append(call)
 
 
 def _deliveries(outbox: Outbox, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
