@@ -26,6 +26,7 @@ EDGES = frozenset(
         "src/tilth/features/api/service/later/work.py",
         "src/tilth/runtime/relay/call.py",
         "src/tilth/kernel/store/drivers/sqlite.py",
+        "src/tilth/kernel/store/unit.py",
         "src/tilth/cli/discover.py",
     }
 )

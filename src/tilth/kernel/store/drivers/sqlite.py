@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 
 from tilth.errors import Unavailable
 from tilth.kernel.store.drivers.failure import no_connection_free, unavailable, unfit_value
+from tilth.kernel.store.drivers.sqlite_at_once import Inline
 from tilth.kernel.store.drivers.sqlite_dialect import keep_instants
 from tilth.kernel.store.drivers.sqlite_failure import sqlite_failure
 from tilth.kernel.store.drivers.sqlite_file import (
@@ -25,7 +26,6 @@ from tilth.kernel.store.drivers.sqlite_file import (
     open_reader,
     primary_code,
 )
-from tilth.kernel.store.drivers.sqlite_inline import Inline
 from tilth.settings import StoreSettings
 
 Rows = list[tuple[Any, ...]]

@@ -23,7 +23,7 @@ from sqlalchemy.util import await_only
 
 from tilth.kernel.store.drivers.sqlite_dialect import keep_instants
 from tilth.kernel.store.drivers.sqlite_file import SqliteFile, open_reader, primary_code
-from tilth.kernel.store.drivers.sqlite_in_loop import InlineConnection
+from tilth.kernel.store.drivers.sqlite_inline import InlineConnection
 from tilth.kernel.store.drivers.sqlite_writer import guard_connections, writer_connection
 from tilth.kernel.store.sessions.engines import Engines, Pair
 from tilth.kernel.store.sessions.turns import Turns
