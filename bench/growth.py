@@ -57,6 +57,8 @@ def main() -> None:
     facts: dict[str, str] = {}
     for rows in sorted({10_000, most // 10, most}):
         with databases("sqlite", rows) as made, serving(TILTH, made.copy("x"), core) as server:
+            idle = f"{server.memory_bytes() / 2**20:.0f} MB"
+            facts.setdefault("memory of a worker that has answered once", idle)
             points += _by_rows(server, rows)
             if rows == most:
                 points += _by_clients(server)
@@ -98,7 +100,7 @@ def _by_clients(server: Server) -> list[Point]:
 def _by_models(models: int, core: int) -> Point:
     with tempfile.TemporaryDirectory() as folder:
         url = database_of(folder, models)
-        command = ("tilth", "serve", url, "--port")
+        command = ("tilth", "serve", url, "--public", "--port")
         adopted: Peer = replace(TILTH, command=command, probe="/api/table-0s/1")
         with serving(adopted, url, core) as server:
             return Point("one row, by models", models, _cost(server, "/api/table-0s/1"))
