@@ -18,7 +18,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import class_mapper, defer, joinedload, selectinload, with_loader_criteria
+from sqlalchemy.orm import class_mapper, joinedload, selectinload, with_loader_criteria
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.orm.strategy_options import _AbstractLoad
 from sqlalchemy.sql import visitors
@@ -36,7 +36,7 @@ from tilth.kernel.store.objects.query import Excluded, Query, relations_along
 from tilth.kernel.store.order import key_of
 from tilth.kernel.store.order import ordered as in_order
 from tilth.kernel.store.record import ValueBinds
-from tilth.kernel.store.sessions.loads import Fetch, Limits, Origin
+from tilth.kernel.store.sessions.loads import Fetch, Limits, Origin, deferred
 from tilth.kernel.store.source import entity_source, value_of
 from tilth.kernel.store.where import sql_of
 
@@ -210,8 +210,7 @@ def limits_of(sight: Sight, dialect: Dialect, model: type) -> Limits:
     access = sight.access(resource.name)
     criterion = _criterion(access, sight, dialect)
     restricted = () if criterion is None else (with_loader_criteria(model, criterion),)
-    hidden = dict(_hidden(access, sight))
-    return Limits(restricted, tuple(_deferred(hidden)), frozenset(hidden))
+    return Limits(restricted, dict(_hidden(access, sight)))
 
 
 def _criterion(access: Access, sight: Sight, dialect: Dialect) -> Sql | None:
@@ -225,11 +224,7 @@ def _asks_elsewhere(criterion: Sql) -> bool:
 
 
 def _hiding(access: Access, sight: Sight) -> Iterator[Any]:
-    return _deferred(dict(_hidden(access, sight)))
-
-
-def _deferred(hidden: Mapping[str, type]) -> Iterator[Any]:
-    return (defer(getattr(model, name), raiseload=True) for name, model in hidden.items())
+    return deferred(dict(_hidden(access, sight)))
 
 
 def _hidden(access: Access, sight: Sight) -> Iterator[tuple[str, type]]:

@@ -8,7 +8,7 @@ where nothing can be awaited, a load is an error that says what to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from weakref import ref
 
@@ -18,7 +18,10 @@ from sqlalchemy.orm import (
     InstanceState,
     Mapper,
     ORMExecuteState,
+    RelationshipProperty,
     Session,
+    defaultload,
+    defer,
     selectinload,
     sessionmaker,
 )
@@ -43,12 +46,12 @@ ENDPOINT = "tilth_endpoint"
 class Limits:
     """What the actor may see of one mapped class.
 
-    rows, columns: options that restrict a statement. hidden: the attributes left out.
+    rows: options that restrict a statement to those rows. hidden: attribute → the class that has
+    it, for each column that is left out.
     """
 
     rows: tuple[ORMOption, ...] = ()
-    columns: tuple[ORMOption, ...] = ()
-    hidden: frozenset[str] = frozenset()
+    hidden: Mapping[str, type] = field(default_factory=dict)
 
 
 LimitsOf = Callable[[type], Limits]
@@ -119,8 +122,25 @@ def _look_at_relation(execution: ORMExecuteState) -> Any:
                 return found
     if origin is not None and execution.bind_mapper is not None:
         limits = origin.limits_of(execution.bind_mapper.class_)
-        execution.statement = execution.statement.options(*limits.rows, *limits.columns)
+        columns = _left_out(execution, limits.hidden)
+        execution.statement = execution.statement.options(*limits.rows, *columns)
     return None
+
+
+def deferred(hidden: Mapping[str, type]) -> Iterator[Any]:
+    """Options that leave out columns of the class that is selected, or of those that inherit."""
+    return (defer(getattr(model, name), raiseload=True) for name, model in hidden.items())
+
+
+def _left_out(execution: ORMExecuteState, hidden: Mapping[str, type]) -> Iterator[Any]:
+    """The same for what relations lead to: options count from where the first query began."""
+    path: Any = execution.loader_strategy_path
+    steps = [each.class_attribute for each in path if isinstance(each, RelationshipProperty)]
+    for name, model in hidden.items():
+        load: Any = defaultload(steps[0])
+        for step in steps[1:]:
+            load = load.defaultload(step)
+        yield load.defer(getattr(model, name), raiseload=True)
 
 
 def _cannot_wait(execution: ORMExecuteState) -> bool:
@@ -138,7 +158,7 @@ def _look_at_columns(execution: ORMExecuteState) -> None:
     origin = _origin_of(execution)
     if origin is None or is_own_work(execution.session):
         return
-    hidden = origin.limits_of(model).hidden & asked
+    hidden = origin.limits_of(model).hidden.keys() & asked
     if hidden:
         _leave_out(execution, asked - hidden)
         if not asked - hidden:
@@ -226,8 +246,8 @@ def _load(
     among = key[0].in_([each[0] for each in keys]) if len(key) == 1 else tuple_(*key).in_(keys)
     below = origin.next()
     load = selectinload(mapper.attrs[name].class_attribute)
-    columns = origin.limits_of(mapper.class_).columns
-    asked = select(mapper.class_).where(among).options(load, below, *columns)
+    hidden = origin.limits_of(mapper.class_).hidden
+    asked = select(mapper.class_).where(among).options(load, below, *deferred(hidden))
     with session.no_autoflush:
         session.scalars(asked).all()
     below.remember(list(_found_below(chunk, name)))
