@@ -17,10 +17,12 @@ from sqlalchemy import (
     Table,
     Uuid,
     delete,
+    exists,
     insert,
     select,
     update,
 )
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
@@ -29,6 +31,9 @@ from tilth.kernel.store.outbox import OWN
 
 KEPT = timedelta(hours=24)
 """How long an answer can be asked for."""
+
+LEFT_AFTER = timedelta(seconds=60)
+"""Whoever accepted it carries it out sooner, or has died."""
 
 MOST_LEFT = 100
 """Of what others have left: taken up at once."""
@@ -102,9 +107,21 @@ def carried_out(
     return answer
 
 
-def left_since(session: Session, moment: datetime) -> list[Accepted]:
-    """What was accepted before that and is not done: whoever accepted it may have died."""
-    waiting = select(ACCEPTED).where(_WAITING, ACCEPTED.c.accepted_at < moment)
+def work_to_find(dialect: Dialect, now: datetime) -> str:
+    """SQL of one row: is there work that others have left, are there answers to forget?
+
+    Nearly always neither is so, and then nothing has to be locked to know it.
+    """
+    columns = ACCEPTED.c
+    left = exists(select(columns.id).where(_WAITING, columns.accepted_at < now - LEFT_AFTER))
+    old = exists(select(columns.id).where(columns.finished_at < now - KEPT))
+    asked = select(left, old).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    return str(asked)
+
+
+def left_by_others(session: Session, now: datetime) -> list[Accepted]:
+    """What was accepted a while ago and is not done."""
+    waiting = select(ACCEPTED).where(_WAITING, ACCEPTED.c.accepted_at < now - LEFT_AFTER)
     found = session.execute(waiting.order_by(ACCEPTED.c.accepted_at).limit(MOST_LEFT))
     return [Accepted(r.id, r.owner, r.request, r.body, r.accepted_at) for r in found]
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -30,7 +30,8 @@ from tilth.kernel.store.accepted import (
     asked_for,
     carried_out,
     forget,
-    left_since,
+    left_by_others,
+    work_to_find,
 )
 from tilth.kernel.store.unit import Units, Work
 from tilth.kit.clock import now
@@ -49,7 +50,6 @@ LONGEST_WAIT_SECONDS = 20.0
 LOOK_SECONDS = 60.0
 """Between two looks for what others have left."""
 
-LEFT_AFTER = timedelta(seconds=60)
 DRAIN_SECONDS = 3.0
 
 logger = logging.getLogger("tilth.api")
@@ -138,14 +138,19 @@ class Later:
     async def _look(self) -> None:
         while True:
             try:
-                await self._units.run(partial(forget, now=now()))
-                left = await self._units.run(partial(left_since, moment=now() - LEFT_AFTER))
-                for work in left:
-                    if work.id not in self._tasks:
-                        self.start(work)
+                await self._found()
             except (TilthError, SQLAlchemyError) as exc:
                 logger.warning("Accepted work cannot be looked for: %s", exc)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _found(self) -> None:
+        database = self._backend.store.database
+        [(is_left, is_old)] = await database.fetch(work_to_find(database.dialect, now()), ())
+        if is_old:
+            await self._units.run(partial(forget, now=now()))
+        for work in await self._units.run(partial(left_by_others, now=now())) if is_left else ():
+            if work.id not in self._tasks:
+                self.start(work)
 
     async def _in_turn(self, work: Accepted) -> Outcome | None:
         """None when another process has done it, or it has to be tried again later."""
