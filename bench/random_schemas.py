@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Constraint,
     Date,
     DateTime,
     Enum,
@@ -95,7 +97,7 @@ class Schema:
     convention: bool
 
 
-def kinds(number: str) -> tuple[TypeEngine[object], ...]:
+def kinds(number: str) -> tuple[TypeEngine[Any], ...]:
     """number: of the model and field, so that named types are not shared."""
     values = ("red", "green", "blue's")
     return (
@@ -206,14 +208,14 @@ def metadata_of(schema: Schema) -> MetaData:
 
 def _table(metadata: MetaData, schema: Schema, model: Model, number: int) -> Table:
     keys = [_key(each) for each in range(model.keys)]
-    parts: list[Column[object]] = [
+    parts: list[Column[Any]] = [
         Column(key, Integer, primary_key=True, autoincrement=model.keys == 1) for key in keys
     ]
     parts += [_column(field, f"{number}_{i}") for i, field in enumerate(model.fields)]
     if model.computed is not None:
         expression = Computed(f"{keys[0]} * {model.computed}", persisted=True)
         parts.append(Column("computed_one", Integer, expression))
-    constraints = list(_rules(model, number))
+    constraints: list[Constraint] = list(_rules(model, number))
     for place, target in enumerate(model.targets):
         other = schema.models[target]
         local = [f"ref_{place}_{each}" for each in range(other.keys)]
@@ -236,8 +238,8 @@ def _key(number: int) -> str:
     return ("id", "key two", "third")[number]
 
 
-def _column(field: Field, number: str) -> Column[object]:
-    default = None
+def _column(field: Field, number: str) -> Column[Any]:
+    default: Any = None
     if field.default and field.kind in TEXTS:
         default = "it's 1:2 50%"[:20]
     elif field.default and field.kind in NUMBERS:
@@ -248,7 +250,7 @@ def _column(field: Field, number: str) -> Column[object]:
         f"c {field.name}",
         kinds(number)[field.kind],
         nullable=field.nullable,
-        server_default=default,  # type: ignore[arg-type]
+        server_default=default,
         comment=field.comment,
     )
 

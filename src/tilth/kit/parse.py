@@ -9,44 +9,44 @@ from urllib.parse import urlsplit
 Parser = Callable[[str], object]
 
 
-def text_from(text: str) -> str:
+def text(text: str) -> str:
     return text
 
 
-def seconds_from(text: str) -> float:
+def seconds(text: str) -> float:
     try:
-        seconds = float(text)
+        given = float(text)
     except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
+        given = math.nan
+    if not 0 < given < math.inf:
         raise ValueError("Expected seconds, a number above 0, such as 2.5.")
-    return seconds
+    return given
 
 
-def count_from(text: str) -> int:
+def count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0):
         raise ValueError("Expected a whole number above 0.")
     return int(text)
 
 
-def count_up_to(most: int) -> Parser:
-    def count(text: str) -> int:
-        number = count_from(text)
+def count_to(most: int) -> Parser:
+    def limited(text: str) -> int:
+        number = count(text)
         if number > most:
             raise ValueError(f"Expected a whole number from 1 to {most}.")
         return number
 
-    return count
+    return limited
 
 
-def flag_from(text: str) -> bool:
+def flag(text: str) -> bool:
     flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if text.lower() not in flags:
         raise ValueError("Expected true or false.")
     return flags[text.lower()]
 
 
-def origin_from(text: str) -> str:
+def origin(text: str) -> str:
     example = "such as https://shop.example"
     try:
         parts = urlsplit(text)
@@ -62,6 +62,6 @@ def origin_from(text: str) -> str:
     return text.lower()
 
 
-def origins_from(text: str) -> tuple[str, ...]:
+def origins(text: str) -> tuple[str, ...]:
     names = text.replace(",", " ").split()
-    return tuple(name if name == "*" else origin_from(name) for name in names)
+    return tuple(name if name == "*" else origin(name) for name in names)

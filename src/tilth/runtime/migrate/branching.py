@@ -28,7 +28,7 @@ from tilth.runtime.migrate.project import Project
 from tilth.runtime.migrate.run import fingerprint, name_of, phase_of
 from tilth.runtime.migrate.shape import Shape
 from tilth.runtime.migrate.state import read_state
-from tilth.runtime.migrate.writing.alterations import executes
+from tilth.runtime.migrate.writing.columns import executes
 from tilth.runtime.migrate.writing.existing import existing_metadata
 from tilth.runtime.migrate.writing.files import Draft, drafts, file_text, name_for
 from tilth.runtime.migrate.writing.find import difference, replay

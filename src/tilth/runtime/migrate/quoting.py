@@ -11,7 +11,8 @@ from sqlalchemy.sql.elements import TextClause
 
 def plain_dialect(connection: Connection) -> Dialect:
     """Of the same database, but for psycopg's habit of writing every % twice."""
-    dialect: Dialect = type(connection.dialect)(paramstyle="named")
+    made: Callable[..., Dialect] = type(connection.dialect)
+    dialect = made(paramstyle="named")
     dialect.server_version_info = connection.dialect.server_version_info
     return dialect
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from tilth.runtime.migrate.compare import Change
-from tilth.runtime.migrate.writing.alterations import executes
+from tilth.runtime.migrate.writing.columns import executes
 from tilth.runtime.migrate.writing.render import Renderer
 from tilth.runtime.migrate.writing.steps import Sides, Step
 

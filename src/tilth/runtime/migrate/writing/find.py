@@ -15,7 +15,8 @@ from tilth.runtime.migrate.history import History
 from tilth.runtime.migrate.project import Project
 from tilth.runtime.migrate.run import Run, make_steps, steps_up
 from tilth.runtime.migrate.shape import ColumnShape, Shape
-from tilth.runtime.migrate.writing.alterations import alteration, executes
+from tilth.runtime.migrate.writing.alterations import alteration
+from tilth.runtime.migrate.writing.columns import executes
 from tilth.runtime.migrate.writing.enums import enum_steps
 from tilth.runtime.migrate.writing.existing import existing_metadata
 from tilth.runtime.migrate.writing.renames import (

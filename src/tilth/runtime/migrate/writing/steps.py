@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Literal
 
 from alembic.operations import ops
@@ -132,10 +133,19 @@ def constraint_shape(constraint: Constraint, shape: TableShape) -> ConstraintSha
         return found
     # Without a name, or with one that was too long for the database.
     kind = _kind(constraint)
-    columns = tuple(getattr(constraint, "column_keys", ()) or ())
-    names = tuple(column.name for column in constraint.table.columns if column.key in columns)
-    fits = (each for each in shape.constraints if each.kind == kind)
-    return next((each for each in fits if set(each.columns) == set(names)), None)
+    fits = [each for each in shape.constraints if each.kind == kind]
+    if isinstance(constraint, CheckConstraint):
+        taken = {str(each.name) for each in constraint.table.constraints}
+        said = str(constraint.sqltext)
+        free = [each for each in fits if each.name not in taken]
+        return max(free, key=lambda each: _alike(said, each.definition), default=None)
+    names = {column.name for column in constraint.columns}  # type: ignore[attr-defined]
+    return next((each for each in fits if set(each.columns) == names), None)
+
+
+def _alike(said: str, told: str) -> float:
+    """The server tells a rule in words of its own."""
+    return SequenceMatcher(None, said.lower(), told.lower()).ratio()
 
 
 def _kind(constraint: Constraint) -> str:
