@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from os import environ
@@ -22,10 +22,11 @@ from typing import Any, ClassVar, TypeVar
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import MetaData
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tilth.errors import Finding, SetupError
-from tilth.feature import Backend, Feature
+from tilth.feature import Backend, Battery, Feature
 from tilth.kernel.events.catalog import catalog_from
 from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
@@ -34,12 +35,13 @@ from tilth.kernel.policy.checks import NEVER_GIVEN, missing_policy, policy_findi
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
 from tilth.kernel.policy.source import Sources
+from tilth.kernel.schema.borrow import lend_tables
 from tilth.kernel.schema.exposure import NO_UPKEEP, Exposure, Upkeep
 from tilth.kernel.schema.mapper import Resolved, resolve
 from tilth.kernel.schema.resource import Resource, Schema
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.engine import open_database
-from tilth.kernel.store.outbox import Outbox
+from tilth.kernel.store.outbox import OWN, Outbox
 from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.sessions.loads import Fetch
@@ -78,7 +80,8 @@ class Application(FastAPI):
 
     database: SQLAlchemy URL; TILTH_DATABASE wins over it. settings: read from the environment
     when not given. readers: who may ask, tried in order before those of the features.
-    schemes: what OpenAPI says of the readers. limiter: asked before anything is done. read_only: the database is another program's.
+    schemes: what OpenAPI says of the readers. auth: accounts and how people sign in; there are none
+    without it. limiter: asked before anything is done. read_only: the database is another program's.
     Every other parameter is FastAPI's own.
 
     Until it is frozen (by the first request, or `freeze`), models can be exposed and routes added.
@@ -93,6 +96,7 @@ class Application(FastAPI):
         settings: Settings | None = None,
         readers: Sequence[CredentialReader] = (),
         schemes: Mapping[str, Mapping[str, object]] = NO_SCHEMES,
+        auth: Battery | None = None,
         limiter: RateLimiter | None = None,
         read_only: bool = False,
         **fastapi: Any,
@@ -105,10 +109,13 @@ class Application(FastAPI):
         self.database_url = self.settings.store.database or database or DEFAULT_DATABASE
         self.notes: tuple[str, ...] = ()
         self._readers = tuple(readers)
-        self._schemes = schemes
+        self._batteries = (*self.features, *([auth.feature()] if auth else ()))
+        of_batteries = {name: s for each in self._batteries for name, s in each.schemes.items()}
+        self._schemes = {**of_batteries, **schemes}
         self._limiter = limiter
         self._read_only = read_only
         self._declared: list[Declared] = []
+        self._roles: dict[str, frozenset[str]] = {}
         self._subscriptions: list[Subscription] = []
         self._relay: Relay | None = None
         self._sessions: Sessions | None = None
@@ -164,6 +171,12 @@ class Application(FastAPI):
 
         return subscribe
 
+    def role(self, name: str, *permissions: str) -> None:
+        """Make a role that accounts can be given, with what it permits. Repeated, it adds to it."""
+        if self._backend is not None:
+            raise SetupError(_too_late(name, "is declared a role", _caller()))
+        self._roles[name] = self._roles.get(name, frozenset()) | frozenset(permissions)
+
     def scope(self, actor: Actor, *, writes: bool = True, fetch: Fetch | None = None) -> Opening:
         """A scope outside of a request: `async with app.scope(actor) as scope`, or plain `with`.
 
@@ -187,14 +200,15 @@ class Application(FastAPI):
         if self._backend is None:
             with nothing_collected():
                 self._backend = self._frozen()
+                for each in self._batteries:
+                    self.router.routes.extend(each.routes(self._backend))
         return self._backend
 
     def build_middleware_stack(self) -> ASGIApp:
         backend = self.freeze()
-        for feature in self.features:
-            self.router.routes.extend(feature.routes(backend))
         self.router.routes.extend(health_routes({"database": backend.store.database.ping}))
-        stack = web_stack(self.settings, limiter=self._limiter)
+        layers = [layer for each in self._batteries for layer in each.layers(backend)]
+        stack = web_stack(self.settings, limiter=self._limiter, layers=layers)
         return wrapped(super().build_middleware_stack(), stack)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -209,11 +223,13 @@ class Application(FastAPI):
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
+        lend_tables({each.exposure.model for each in self._declared}, self._own())
         resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
         findings = [*resolved.findings, *cors_findings(self.settings.web)]
         findings.extend(self._policy_findings(resolved))
-        for feature in self.features:
+        for feature in self._batteries:
             findings.extend(feature.checks(resolved.schema, self.router.routes))
+            findings.extend(feature.refusals(self.settings))
         of_model = {declared.exposure.model: declared for declared in self._declared}
         by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
         findings.extend(scope_findings(self.router.routes))
@@ -252,8 +268,9 @@ class Application(FastAPI):
         units = self._units(database, chapters.values())
         self._relay = self._relay_from(schema, units)
         secret = self.settings.secret_key or secrets.token_hex(32)
-        readers = (*self._readers, *(r for feature in self.features for r in feature.readers))
-        return Backend(
+        # Those of the batteries need the backend that they become part of.
+        readers = list(self._readers)
+        backend = Backend(
             title=self.title,
             version=self.version,
             schema=schema,
@@ -272,11 +289,20 @@ class Application(FastAPI):
             schemes=self._schemes,
             user_document=self.openapi,
             notes=self.notes,
+            own=(*((OWN,) if units is not None else ()), *self._own()),
+            roles=MappingProxyType(dict(self._roles)),
         )
+        readers.extend(reader for each in self._batteries for reader in each.readers(backend))
+        return backend
+
+    def _own(self) -> list[MetaData]:
+        """Tables of the batteries."""
+        return [each.metadata for each in self._batteries if each.metadata is not None]
 
     def _units(self, database: Database, chapters: Iterable[Chapter]) -> Units | None:
         """None when nobody may write, so that an application that reads needs no driver for it."""
-        may_write = any(chapter.writing for chapter in chapters) or self._subscriptions
+        writes = any(chapter.writing for chapter in chapters)
+        may_write = writes or self._subscriptions or self._own()
         if self._read_only or not may_write:
             return None
         return open_units(database.url, database.label, self.settings.store)
@@ -300,14 +326,17 @@ class Application(FastAPI):
         @asynccontextmanager
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             async with inner(app) as state:
-                self.freeze()
+                backend = self.freeze()
                 if self._relay is not None:
                     self._relay.start()
-                try:
-                    yield state
-                finally:
-                    if self._relay is not None:
-                        await self._relay.stop()
+                async with AsyncExitStack() as lives:
+                    for each in self._batteries:
+                        await lives.enter_async_context(each.life(backend))
+                    try:
+                        yield state
+                    finally:
+                        if self._relay is not None:
+                            await self._relay.stop()
             if self._sessions is not None:
                 await self._sessions.close()
             if self._backend is not None:

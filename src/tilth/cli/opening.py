@@ -16,7 +16,6 @@ from tilth.cli.talk import findings_text, shown_path, stderr
 from tilth.errors import CommandError, Finding
 from tilth.feature import Backend
 from tilth.kernel.store.drivers.driver import Database
-from tilth.kernel.store.outbox import OWN
 from tilth.kernel.store.sync import (
     create_missing_tables,
     explain_connection_error,
@@ -45,7 +44,9 @@ def create_tables(backend: Backend) -> list[str]:
     """
     tables = _tables(backend)
     with _connecting(backend, read_only=False) as engine:
-        made = create_missing_tables(engine, dict.fromkeys(table.metadata for table in tables))
+        # Tilth's own first: the models may refer to them.
+        metadatas = dict.fromkeys([*backend.own, *(table.metadata for table in tables)])
+        made = create_missing_tables(engine, metadatas)
         lacking = missing_columns(engine, tables)
     if lacking:
         stderr().print(findings_text([_drifted(backend.store.database, lacking)]))
@@ -103,7 +104,8 @@ def _tables(backend: Backend) -> list[Table]:
         sources += resource.tables
         links = (relation.join.secondary for relation in resource.relations.values())
         sources += [link.element for link in links if link is not None]
-    sources += OWN.sorted_tables if backend.units is not None else ()
+    for metadata in backend.own:
+        sources += metadata.sorted_tables
     return list(_without_repeats(sources))
 
 
