@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,8 +107,9 @@ async def _batch(http: httpx.AsyncClient, name: str, ledger: Ledger) -> None:
 class Server:
     """`tilth serve`, one life after the other, on one port."""
 
-    def __init__(self, app: Path, url: str) -> None:
-        self._app, self._url = app, url
+    def __init__(self, app: Path, url: str, limit: Callable[[], None] | None = None) -> None:
+        """limit: called in the server's process before it starts."""
+        self._app, self._url, self._limit = app, url, limit
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -133,10 +134,18 @@ class Server:
         self._process = subprocess.Popen(
             [TILTH, "serve", str(self._app), "--port", str(self.port)],
             env={**os.environ, "TILTH_DATABASE": self._url},
+            preexec_fn=self._limit,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def memory_mib(self) -> float:
+        """What the process holds, without what it shares."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        [line] = [each for each in status.splitlines() if each.startswith("RssAnon")]
+        return int(line.split()[1]) / 1024
 
     def kill(self) -> None:
         if self._process is not None:
@@ -204,6 +213,16 @@ def database(kind: str, folder: Path) -> Iterator[str]:
         yield stack.enter_context(server.new_database())
 
 
+def prepared(folder: Path, url: str) -> Path:
+    """The application's file, with its tables made."""
+    app = folder / "entries.py"
+    app.write_text(APP)
+    environment = {**os.environ, "TILTH_DATABASE": url}
+    command = [str(TILTH), "create-tables", str(app)]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return app
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("kind", choices=["sqlite", "postgresql"])
@@ -216,15 +235,7 @@ def main() -> int:
 
 
 def _run(asked: argparse.Namespace, folder: Path, url: str) -> int:
-    app = folder / "entries.py"
-    app.write_text(APP)
-    environment = {**os.environ, "TILTH_DATABASE": url}
-    make = [
-        sys.executable,
-        "-c",
-        "from tilth.cli.opening import create_tables; import entries; create_tables(entries.app.freeze())",
-    ]
-    subprocess.run(make, cwd=folder, env=environment, check=True)
+    app = prepared(folder, url)
     ledger, chance = Ledger(asked.writes), random.Random(asked.seed)
     server, started = Server(app, url), perf_counter()
     try:

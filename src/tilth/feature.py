@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy import MetaData
 from starlette.middleware import Middleware
@@ -79,6 +79,14 @@ def _no_life(backend: Backend) -> AbstractAsyncContextManager[object]:
 
 def _no_schemes() -> Mapping[str, Mapping[str, object]]:
     return MappingProxyType({})
+
+
+@runtime_checkable
+class Living(Protocol):
+    """A route that has something to do while the application serves."""
+
+    def alive(self) -> AbstractAsyncContextManager[None]:
+        """Entered at the start, in the application's event loop, and left at its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,5 +24,11 @@ def test_the_text_is_the_canonical_one():
     assert str(UUID(text)) == text
 
 
+def test_ids_sort_in_the_order_they_were_made():
+    made = [uuid7() for _ in range(1_000)]
+
+    assert made == sorted(made)
+
+
 def test_ids_made_together_differ():
     assert len({uuid7() for _ in range(10_000)}) == 10_000

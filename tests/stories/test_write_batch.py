@@ -314,7 +314,7 @@ def test_rehearsal_answers_and_keeps_nothing(ask: Ask) -> None:
         headers={"prefer": "dry-run"},
     )
 
-    assert [result["status"] for result in rehearsed.json()["results"]] == [201, 200]
+    assert [result["status"] for result in rehearsed.json()["body"]["results"]] == [201, 200]
     assert rehearsed.headers["preference-applied"] == "dry-run"
     assert names(ask) == ["flash"]
 

@@ -376,7 +376,9 @@ def test_rehearsal_answers_and_keeps_nothing(ask: Ask) -> None:
     created = new(ask, "/api/items", {"title": "x"}, headers=rehearsal)
     refused = new(ask, "/api/shops", {"name": "corner"}, headers=rehearsal)
 
-    assert (patched.json()["stock"], created.status_code, refused.status_code) == (9, 201, 409)
+    assert (patched.status_code, patched.json()["body"]["stock"]) == (200, 9)
+    assert (created.status_code, created.json()["status"], refused.status_code) == (200, 201, 409)
+    assert created.json()["events"][0]["type"] == "item.created"
     assert patched.headers["preference-applied"] == "dry-run"
     assert ask("/api/items").json()["items"] == [ITEM]
 

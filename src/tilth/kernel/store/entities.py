@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
@@ -26,15 +27,15 @@ def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
     """An object of the model, made the way the developer's code would make it."""
     model = plan.resource.model
     made = signature(model)
-    if _binds(made, {}):
-        entity = model()
-    elif _binds(made, values):
+    if _binds(made, values):
         try:
             return model(**values)
         except (ValueError, AssertionError) as exc:
-            raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
-    else:
-        entity = class_mapper(model).class_manager.new_instance()
+            if not _binds(made, {}):
+                raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
+    # Value by value, so that each one that is refused is told.
+    is_free = _binds(made, {})
+    entity = model() if is_free else class_mapper(model).class_manager.new_instance()
     faults = list(_set(entity, values, plan.pointer))
     if faults:
         raise invalid(faults)
@@ -70,9 +71,15 @@ def _set(entity: Any, values: Mapping[str, Any], pointer: str) -> Iterator[Fault
 def flush(session: Session, plan: WritePlan, entity: Any) -> None:
     """Raises Conflict or Invalid, naming the fields."""
     # A flush that fails takes the values of the entity along.
-    held = dict(entity.__dict__)
-    try:
+    with refusals_told(session, plan, dict(entity.__dict__)):
         session.flush()
+
+
+@contextmanager
+def refusals_told(session: Session, plan: WritePlan, held: Mapping[str, Any]) -> Iterator[None]:
+    """held: the values that are being stored. Raises Conflict or Invalid, naming the fields."""
+    try:
+        yield
     except Invalid as exc:
         raise _below(exc, plan.pointer) from exc
     except IntegrityError as exc:

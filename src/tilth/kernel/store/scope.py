@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,10 +17,19 @@ from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An event of a row that the actor may read, and the row as they may read it, if it is left."""
+
+    event: Event
+    shown: Mapping[str, Any] | None
+
+
 @dataclass(slots=True)
 class Scope:
     """One attempt at one unit. events: what has happened in it so far, in order.
 
+    seen: those of them that the actor may know of.
     reason: why no policy is asked at the moment; None when they are.
     """
 
@@ -31,6 +41,7 @@ class Scope:
     new_id: Callable[[], UUID]
     request_id: str | None = None
     events: list[Event] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
     reason: str | None = None
 
     @contextmanager

@@ -10,7 +10,7 @@ from tilth.kernel.plan.change import Key
 from tilth.kernel.policy.access import Rights
 from tilth.kernel.schema.resource import Relation
 from tilth.kernel.store.record import Record
-from tilth.kernel.store.scope import Scope
+from tilth.kernel.store.scope import Scope, Seen
 
 
 def tell(
@@ -19,14 +19,20 @@ def tell(
     row = after or before
     assert row is not None
     images = [None if each is None else each.values for each in (before, after)]
-    scope.events.append(_event(scope, rights, verb, row.key, *images))
+    event = _event(scope, rights, verb, row.key, *images)
+    scope.events.append(event)
+    if row.granted.get("read"):
+        scope.seen.append(Seen(event, None if after is None else after.shown))
 
 
 def tell_link(scope: Scope, near: Record, relation: Relation, verb: Verb, far: Key) -> None:
     """The key at the far end, by the name of the relation."""
     held = {relation.name: [str(part) for part in far]}
     images = [None, held] if verb == "linked" else [held, None]
-    scope.events.append(_event(scope, near.rights, verb, near.key, *images))
+    event = _event(scope, near.rights, verb, near.key, *images)
+    scope.events.append(event)
+    if near.granted.get("read"):
+        scope.seen.append(Seen(event, held))
 
 
 def _event(

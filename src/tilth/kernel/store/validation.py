@@ -6,15 +6,19 @@ that was stored can be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Engine, event, inspect
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, class_mapper, sessionmaker
 
 from tilth.errors import Fault, invalid
 from tilth.kernel.schema.constraints import sentence_of
+
+POINTERS = "tilth_pointers"
 
 
 def validating_sessions(engine: Engine) -> sessionmaker[Session]:
@@ -24,14 +28,29 @@ def validating_sessions(engine: Engine) -> sessionmaker[Session]:
     return sessions
 
 
-def validate_flushes(sessions: sessionmaker[Session] | Session) -> None:
+def validate_flushes(sessions: sessionmaker[Any] | Session) -> None:
     event.listen(sessions, "before_flush", _validate_changed)
+
+
+@contextmanager
+def found_at(session: Session, pointers: Mapping[int, str]) -> Iterator[None]:
+    """Inside, the faults of an object are told at its place in the request. pointers: by its id()."""
+    session.info[POINTERS] = pointers
+    try:
+        yield
+    finally:
+        del session.info[POINTERS]
 
 
 def _validate_changed(session: Session, context: object, instances: object) -> None:
     """Raises Invalid with every fault of every object."""
+    pointers: Mapping[int, str] = session.info.get(POINTERS, {})
     changed = [*session.new, *(each for each in session.dirty if session.is_modified(each))]
-    faults = [fault for each in changed for fault in faults_of(each)]
+    faults = [
+        replace(fault, pointer=pointers.get(id(each), "") + fault.pointer)
+        for each in changed
+        for fault in faults_of(each)
+    ]
     if faults:
         raise invalid(faults)
 
@@ -41,29 +60,41 @@ def faults_of(entity: Any) -> Iterator[Fault]:
     cls = type(entity)
     if not (issubclass(cls, BaseModel) and cls.model_config.get("table")):
         return
-    held = {name: value for name, value in entity.__dict__.items() if name in cls.model_fields}
+    fields = cls.model_fields
+    held = {name: value for name, value in entity.__dict__.items() if name in fields}
     try:
-        validated = cls.model_validate(held)
+        validated = _validated(cls, held)
     except ValidationError as exc:
-        yield from _faults_from(exc, entity)
+        yield from faults_from(exc, cls, is_stored=inspect(entity).persistent)
         return
     for name, value in held.items():
-        made = getattr(validated, name)
+        made = validated[name]
         if made is not value and made != value:
             setattr(entity, name, made)
 
 
-def _faults_from(exc: ValidationError, entity: Any) -> Iterator[Fault]:
+def _validated(cls: type[BaseModel], held: dict[str, Any]) -> Mapping[str, Any]:
+    """SQLModel itself would make a mapped object of it, which takes five times as long.
+
+    Where the model looks at itself as a whole, it has to be one.
+    """
+    if cls.__pydantic_decorators__.model_validators or cls.__pydantic_post_init__ is not None:
+        return cls.model_validate(held).__dict__
+    bare = object.__new__(cls)
+    cls.__pydantic_validator__.validate_python(held, self_instance=bare)
+    return bare.__dict__
+
+
+def faults_from(exc: ValidationError, model: type, *, is_stored: bool) -> Iterator[Fault]:
     """Not of what the database will fill in, nor of what has not been loaded."""
-    columns = inspect(type(entity)).columns
+    columns = dict(class_mapper(model).columns)
     for mistake in exc.errors():
         name = str(mistake["loc"][0]) if mistake["loc"] else ""
-        if mistake["type"] == "missing" and _comes_later(entity, columns.get(name)):
+        if mistake["type"] == "missing" and (is_stored or _comes_later(columns.get(name))):
             continue
         code = "required" if mistake["type"] == "missing" else "bad_value"
         yield Fault(f"/{name}" if name else "", code, sentence_of(mistake["msg"]))
 
 
-def _comes_later(entity: Any, column: Any) -> bool:
-    made = column is not None and (column.server_default is not None or column.default is not None)
-    return made or inspect(entity).persistent
+def _comes_later(column: Any) -> bool:
+    return column is not None and (column.server_default is not None or column.default is not None)

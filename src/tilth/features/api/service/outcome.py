@@ -16,6 +16,9 @@ from tilth.kernel.store.apply import Change
 from tilth.kernel.store.record import Record
 from tilth.kernel.store.scope import Scope
 
+TOLD = ("etag", "location")
+"""Headers that say something of the row, and so go along where an answer is inside another."""
+
 _STATUS = {"create": 201, "update": 200, "delete": 204, "link": 204, "unlink": 204}
 
 

@@ -30,6 +30,13 @@ WRITER_PRAGMAS = (
 )
 
 
+TRIES = 6
+"""Parts of the time that may be waited for another process's lock: the unit is tried again in each.
+
+SQLite itself looks more and more rarely, and so loses to whoever has just begun to wait.
+"""
+
+
 class Deadline:
     """When the transaction of one connection must be over."""
 
@@ -45,7 +52,7 @@ def sqlite_write_engine(file: SqliteFile, settings: StoreSettings) -> Engine:
     """One connection; a file that is not there is an error, not a reason to make it."""
 
     def creator() -> sqlite3.Connection:
-        return writer_connection(file, settings.lock_seconds)
+        return writer_connection(file, settings.lock_seconds / TRIES)
 
     engine = create_engine(
         file.url(), creator=creator, poolclass=QueuePool, pool_size=1, max_overflow=0
@@ -121,6 +128,17 @@ def _begin(seconds: float) -> Any:
     return begin
 
 
+def is_transaction_open(connection: Connection) -> bool:
+    """Some failures, such as a full disk, roll back everything (sqlite.org/lang_transaction.html)."""
+    if connection.invalidated:
+        return False
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction)
+
+
 def is_sqlite_conflict(exc: BaseException) -> bool:
-    """A table of a database in memory is locked, for which SQLite does not wait by itself."""
-    return isinstance(exc, sqlite3.Error) and primary_code(exc) == sqlite3.SQLITE_LOCKED
+    """Another process has the lock, or a table of a database in memory is locked."""
+    return isinstance(exc, sqlite3.Error) and primary_code(exc) in _LOCKS
+
+
+_LOCKS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})

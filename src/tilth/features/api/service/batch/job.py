@@ -16,15 +16,13 @@ from tilth.features.api.service.batch.operations import Operation
 from tilth.features.api.service.batch.references import body_with, path_with
 from tilth.features.api.service.changes import change_intent
 from tilth.features.api.service.media import JSON
-from tilth.features.api.service.outcome import Job, Outcome, outcome_of
+from tilth.features.api.service.outcome import TOLD, Job, Outcome, outcome_of
 from tilth.features.api.service.preferences import Preferences
 from tilth.kernel.plan.intent import WriteIntent
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.plan.write import plan_write
 from tilth.kernel.store.apply import Change, apply
 from tilth.kernel.store.scope import Scope
-
-_TOLD = ("etag", "location")
 
 Row = Mapping[str, Any]
 
@@ -67,7 +65,7 @@ def _row_of(change: Change) -> Row | None:
 
 
 def _result(outcome: Outcome) -> dict[str, object]:
-    headers = {name: outcome.headers[name] for name in _TOLD if name in outcome.headers}
+    headers = {name: outcome.headers[name] for name in TOLD if name in outcome.headers}
     body = orjson.Fragment(outcome.body) if outcome.body else None
     return {"status": outcome.status, "headers": headers, "body": body}
 

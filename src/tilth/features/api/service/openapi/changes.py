@@ -9,6 +9,7 @@ from tilth.features.api.service.idempotency import LONGEST
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
 from tilth.features.api.service.openapi.contents import body_of, new_rows_body, one_or_many
+from tilth.features.api.service.openapi.later import GET_WORK, accepted_work
 from tilth.features.api.service.openapi.operations import (
     Operations,
     links_from_new_row,
@@ -18,6 +19,7 @@ from tilth.features.api.service.openapi.operations import (
 from tilth.features.api.service.openapi.requests import Requests
 from tilth.features.api.service.openapi.responses import (
     HYPERMEDIA,
+    REHEARSAL,
     Responses,
     changed,
     refused_changes,
@@ -43,8 +45,9 @@ _IF_MATCH: Part = {
 _PREFER: Part = {
     "name": "Prefer",
     "in": "header",
-    "description": "`return=minimal` for an answer without the row, `dry-run` for an answer as if "
-    "the change were made, of which nothing is kept. What is not known is passed over.",
+    "description": "`return=minimal` for an answer without the row, `dry-run` to learn what would "
+    "happen: nothing is kept. `respond-async` to have it accepted now and done later, `wait=N` to "
+    "wait N seconds for it first. What is not known is passed over.",
     "schema": {"type": "string"},
 }
 _MERGING = "`resolution=merge` to change the row that is there already, if there is one."
@@ -65,7 +68,8 @@ _IDEMPOTENCY_KEY: Part = {
 class Changing:
     """What every operation that changes rows needs.
 
-    always: the parameters of every change. conditional: resources whose rows change with If-Match
+    always: the parameters of every change. accepted: the answer to what is done later, where there
+    is one. conditional: resources whose rows change with If-Match
     only. anonymous: what nobody in particular may do; None when callers are not told apart.
     schemes: how they sign in.
     """
@@ -74,6 +78,9 @@ class Changing:
     requests: Requests
     operations: Operations
     responses: Responses
+    rehearsal: Reference
+    accepted: Reference | None
+    get_work: str
     refusals: Mapping[int, Reference]
     names: Names
     if_match: Reference
@@ -97,11 +104,17 @@ def changing(
     """None when nothing can be changed: then the document does not speak of it."""
     if not view.writable:
         return None
+    get_work = names.fresh(GET_WORK)
+    # Nobody in particular could not ask what became of it.
+    is_later = anonymous is not None
     return Changing(
         view,
         Requests(view, components),
         operations,
         responses,
+        components.add("schemas", "Rehearsal", REHEARSAL),
+        accepted_work(components, responses, get_work) if is_later else None,
+        get_work,
         refused_changes(components, responses),
         names,
         components.add("parameters", "If-Match", _IF_MATCH),
@@ -129,11 +142,14 @@ def collection_changes(
             **shared(changing, address, "POST"),
             "parameters": [*_on(access), *changing.always],
             "requestBody": new_rows_body(changing.requests.creation(resource.name)),
-            "responses": {
-                **_merged(changing, access, row),
-                "201": _created(changing, access, row),
-                **refusals(changing, *_ALWAYS, *_WITH_BODY),
-            },
+            "responses": rehearsable(
+                changing,
+                {
+                    **_merged(changing, access, row),
+                    "201": _created(changing, access, row),
+                    **refusals(changing, *_ALWAYS, *_WITH_BODY),
+                },
+            ),
         },
     )
 
@@ -180,7 +196,9 @@ def row_changes(
                 **shared(changing, address, method),
                 "parameters": [key, _condition(changing, resource.name), *changing.always],
                 **({"requestBody": body_of(method, body)} if body else {}),
-                "responses": _row_answers(changing, access, row, has_body=body is not None),
+                "responses": rehearsable(
+                    changing, _row_answers(changing, access, row, has_body=body is not None)
+                ),
             },
         )
 
@@ -231,10 +249,13 @@ def related_changes(
             **shared(changing, address, "POST"),
             "parameters": [key, *changing.always],
             "requestBody": new_rows_body(changing.requests.creation_below(access, relation)),
-            "responses": {
-                "201": _created(changing, target, row),
-                **refusals(changing, *_ALWAYS, 404, *_WITH_BODY),
-            },
+            "responses": rehearsable(
+                changing,
+                {
+                    "201": _created(changing, target, row),
+                    **refusals(changing, *_ALWAYS, 404, *_WITH_BODY),
+                },
+            ),
         },
     )
 
@@ -258,7 +279,9 @@ def link_changes(
                 f"and one of its {_spoken(relation.name)}",
                 **shared(changing, address, method),
                 "parameters": [*parameters, changing.if_match, *changing.always],
-                "responses": {"204": done, **refusals(changing, *_ALWAYS, *_OF_A_ROW)},
+                "responses": rehearsable(
+                    changing, {"204": done, **refusals(changing, *_ALWAYS, *_OF_A_ROW)}
+                ),
             },
         )
 
@@ -284,6 +307,25 @@ def _created(changing: Changing, access: Access, row: Reference | None) -> Part:
     content = {JSON: {"schema": one_or_many(row)}, **HYPERMEDIA}
     found = changed(changing.responses, f"The {name} as it was created.", content, ["Location"])
     return found | links_from_new_row(access, changing.operations)
+
+
+def rehearsable(changing: Changing, answers: Mapping[str, Part]) -> dict[str, Part]:
+    """The same answers, the 200 of a rehearsal, and the 202 of what is accepted for later."""
+    later = {} if changing.accepted is None else {"202": changing.accepted}
+    return dict(
+        sorted({**answers, "200": _rehearsed(changing, answers.get("200")), **later}.items())
+    )
+
+
+def _rehearsed(changing: Changing, found: Part | None) -> Part:
+    schema: Part = changing.rehearsal
+    if found is None:
+        wording = "What would happen, with `Prefer: dry-run`."
+        return changed(changing.responses, wording, {JSON: {"schema": schema}})
+    schema = {"anyOf": [found["content"][JSON]["schema"], schema]}
+    content = {**found["content"], JSON: {"schema": schema}}
+    wording = f"{found['description']} Or what would happen, with `Prefer: dry-run`."
+    return {**found, "description": wording, "content": content}
 
 
 def refusals(changing: Changing, *statuses: int) -> dict[str, Part]:

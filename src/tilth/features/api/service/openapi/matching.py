@@ -10,6 +10,7 @@ from tilth.features.api.service.openapi.changes import (
     Changing,
     Operation,
     refusals,
+    rehearsable,
     shared,
     signing_in,
 )
@@ -72,11 +73,14 @@ def _affected(changing: Changing, *, has_body: bool) -> dict[str, Part]:
     found = changed(
         changing.responses, "How many rows have matched.", {JSON: {"schema": _AFFECTED}}
     )
-    return {
-        "200": found,
-        "204": changed(changing.responses, "The change is made; nothing is answered."),
-        **refusals(changing, *_REFUSALS, *((413, 415) if has_body else ())),
-    }
+    return rehearsable(
+        changing,
+        {
+            "200": found,
+            "204": changed(changing.responses, "The change is made; nothing is answered."),
+            **refusals(changing, *_REFUSALS, *((413, 415) if has_body else ())),
+        },
+    )
 
 
 def batch_of(changing: Changing, base: str) -> dict[str, Any]:
@@ -95,7 +99,9 @@ def batch_of(changing: Changing, base: str) -> dict[str, Any]:
         **signing_in(changing, is_open=True),
         "parameters": list(changing.always),
         "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
-        "responses": {"200": found, **refusals(changing, *_REFUSALS, *statuses)},
+        "responses": rehearsable(
+            changing, {"200": found, **refusals(changing, *_REFUSALS, *statuses)}
+        ),
     }
     options = {
         "operationId": changing.names.fresh("options_batch"),

@@ -57,6 +57,35 @@ _WITH_FORMS: Part = {
 }
 HYPERMEDIA: Mapping[str, Part] = {HAL: {"schema": _LINKED}, HAL_FORMS: {"schema": _WITH_FORMS}}
 
+REHEARSAL: Part = {
+    "title": "Rehearsal",
+    "description": "What a change would come to. Nothing of it is kept.",
+    "type": "object",
+    "properties": {
+        "status": {"type": "integer", "description": "Of the answer to the change itself."},
+        "headers": {"type": "object", "additionalProperties": _TEXT},
+        "body": {},
+        "events": {
+            "type": "array",
+            "description": "What would be told of rows that you may read, with what the change "
+            "takes along.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "type": {"type": "string"},
+                    "resource": {"type": "string"},
+                    "key": {"type": "array", "items": {"type": "string"}},
+                    "after": {"type": ["object", "null"]},
+                },
+                "required": ["type", "resource", "key", "after"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["status", "headers", "body", "events"],
+    "additionalProperties": False,
+}
+
 _EVERYWHERE = ("X-Request-ID", "Server-Timing")
 _OF_AN_ANSWER = (
     *_EVERYWHERE, "Cache-Control", "Vary", "ETag", "Link", "Content-Disposition", "Allow"
