@@ -13,19 +13,23 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from os import environ
+from threading import Lock
+from time import monotonic
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tilth.errors import Finding, SetupError
-from tilth.feature import Backend, Feature
+from tilth.feature import Backend, Feature, Living
 from tilth.kernel.events.catalog import catalog_from
 from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
@@ -50,12 +54,13 @@ from tilth.kit.clock import now
 from tilth.kit.heap import nothing_collected
 from tilth.runtime.relay.relay import Relay
 from tilth.runtime.relay.subscribers import React, Subscription, subscribers_from
-from tilth.runtime.web.actor import CredentialReader
+from tilth.runtime.web.actor import CredentialReader, actor_of
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
 from tilth.runtime.web.middleware.limits import RateLimiter
+from tilth.runtime.web.middleware.shortcut import DirectRoute, Shortcut
 from tilth.runtime.web.problem import exception_handlers
-from tilth.scopes import Opening, scope_findings
+from tilth.scopes import APPLICATION, Opening, scope_findings
 from tilth.settings import Settings, cors_findings, load_settings
 
 DEFAULT_DATABASE = "sqlite:///tilth.db"
@@ -112,7 +117,10 @@ class Application(FastAPI):
         self._subscriptions: list[Subscription] = []
         self._relay: Relay | None = None
         self._sessions: Sessions | None = None
+        # The first endpoints may ask for them at once, each in its thread.
+        self._opening = Lock()
         self._backend: Backend | None = None
+        self._look_again, self._observed = 0.0, True
         self.router.lifespan_context = self._alive(self.router.lifespan_context)
 
     def expose(
@@ -174,6 +182,13 @@ class Application(FastAPI):
         """
         return Opening(self.freeze(), actor, writes=writes, fetch=fetch)
 
+    async def actor(self, connection: HTTPConnection) -> Actor:
+        """Who asks: of a request, or of a WebSocket before each scope that is opened for it.
+
+        Raises Unauthenticated for a bad credential.
+        """
+        return await actor_of(connection, self.freeze().readers)
+
     def add_reader(self, reader: CredentialReader) -> None:
         """Another way to tell who asks, tried after those already there."""
         self._readers = (*self._readers, reader)
@@ -191,11 +206,14 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         backend = self.freeze()
+        app = super().build_middleware_stack()
         for feature in self.features:
-            self.router.routes.extend(feature.routes(backend))
+            for route in feature.routes(backend):
+                if isinstance(route, DirectRoute) and not self.user_middleware:
+                    app = Shortcut(app, route, tuple(self.router.routes))
+                self.router.routes.append(route)
         self.router.routes.extend(health_routes({"database": backend.store.database.ping}))
-        stack = web_stack(self.settings, limiter=self._limiter)
-        return wrapped(super().build_middleware_stack(), stack)
+        return wrapped(app, web_stack(self.settings, limiter=self._limiter))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -205,7 +223,22 @@ class Application(FastAPI):
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": f"\n{error}"})
                 return
-        await super().__call__(scope, receive, send)
+        scope = {**scope, APPLICATION: self}
+        if scope["type"] == "http" and not self.root_path and not self._is_observed():
+            await Starlette.__call__(self, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def _is_observed(self) -> bool:
+        """Whether FastAPI has telemetry to write, which it asks the environment at every request.
+
+        That costs more than all of Tilth's middleware, so here it is asked once a second.
+        """
+        if monotonic() >= self._look_again:
+            self._look_again = monotonic() + 1.0
+            telemetry = getattr(self, "_native_telemetry", None)
+            self._observed = telemetry is None or telemetry.enabled()
+        return self._observed
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
@@ -267,8 +300,8 @@ class Application(FastAPI):
             units=units,
             records=Records(database.dialect),
             hooks={name: given.before for name, given in declared.items() if given.before},
-            outbox=self._relay.outbox if self._relay else Outbox(),
-            sessions=cache(partial(self._open_sessions, database, units)),
+            outbox=self._relay.outbox if self._relay else Outbox(is_kept=units is not None),
+            sessions=partial(self._open_sessions, database, units),
             schemes=self._schemes,
             user_document=self.openapi,
             notes=self.notes,
@@ -283,10 +316,16 @@ class Application(FastAPI):
 
     def _open_sessions(self, database: Database, units: Units | None) -> Sessions:
         """For the developer's own code; not made for an application that has none."""
-        self._sessions = open_sessions(
-            database.url, database.label, self.settings.store, units, read_only=self._read_only
-        )
-        return self._sessions
+        with self._opening:
+            if self._sessions is None:
+                self._sessions = open_sessions(
+                    database.url,
+                    database.label,
+                    self.settings.store,
+                    units,
+                    read_only=self._read_only,
+                )
+            return self._sessions
 
     def _relay_from(self, schema: Schema, units: Units | None) -> Relay | None:
         subscribers, _ = subscribers_from(self._subscriptions, catalog_from(schema))
@@ -301,10 +340,16 @@ class Application(FastAPI):
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             async with inner(app) as state:
                 self.freeze()
+                if self.middleware_stack is None:
+                    self.middleware_stack = self.build_middleware_stack()
                 if self._relay is not None:
                     self._relay.start()
                 try:
-                    yield state
+                    async with AsyncExitStack() as living:
+                        for route in self.router.routes:
+                            if isinstance(route, Living):
+                                await living.enter_async_context(route.alive())
+                        yield state
                 finally:
                     if self._relay is not None:
                         await self._relay.stop()

@@ -111,15 +111,17 @@ def key_given(schema: Schema, row: Any) -> dict[str, Any]:
 
 
 def resource_of(schema: Schema, model: type) -> Resource:
-    """The nearest: a subclass that is not exposed is a row of the class that is.
-
-    Raises QueryError when no such class is exposed.
-    """
-    by_model = {resource.model: resource for resource in schema.values()}
-    found = next((by_model[each] for each in model.__mro__ if each in by_model), None)
+    """Raises QueryError when no such class is exposed."""
+    found = exposed_as(schema, model)
     if found is None:
         raise QueryError(
             f"{model.__name__} is not exposed, so no policy says who may see it. "
             f"Expose it, or use scope.session."
         )
     return found
+
+
+def exposed_as(schema: Schema, model: type) -> Resource | None:
+    """The nearest: a subclass that is not exposed is a row of the class that is."""
+    by_model = {resource.model: resource for resource in schema.values()}
+    return next((by_model[each] for each in model.__mro__ if each in by_model), None)

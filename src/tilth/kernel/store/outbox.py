@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from tilth.kernel.events.event import Event
+from tilth.kernel.store.unit import AFTERWARDS
 
 OWN = MetaData(
     naming_convention={
@@ -82,23 +83,34 @@ class Outbox:
     """Who is to be told. subscribers: type of event → their names.
 
     wake: called in the thread of the unit after its commit, with the names of those who have a
-    delivery waiting.
+    delivery waiting. is_kept: False where there is no table of events: nobody can subscribe, and
+    only the developer's own code changes anything.
     """
 
     subscribers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     wake: Callable[[frozenset[str]], None] = nobody_waits
+    is_kept: bool = True
 
 
 def write_events(session: Session, outbox: Outbox, events: Sequence[Event]) -> None:
     """With a delivery for everyone who subscribes now: who comes later starts from then."""
-    if not events:
+    if not events or not outbox.is_kept:
         return
-    session.execute(insert(EVENTS), [_row(each) for each in events])
+    session.connection().execute(insert(EVENTS), [_row(each) for each in events])
     deliveries = list(_deliveries(outbox, events))
     if deliveries:
         session.execute(insert(DELIVERIES), deliveries)
         names = frozenset(each["subscriber"] for each in deliveries)
-        event.listen(session, "after_commit", lambda _: outbox.wake(names))
+        _after_the_commit(session, lambda: outbox.wake(names))
+
+
+def _after_the_commit(session: Session, call: Callable[[], None]) -> None:
+    """A session that shares its commit with others only knows of its own savepoint."""
+    afterwards = session.info.get(AFTERWARDS)
+    if afterwards is None:
+        event.listen(session, "after_commit", lambda _: call())
+    else:
+        afterwards.append(call)
 
 
 def _deliveries(outbox: Outbox, events: Iterable[Event]) -> Iterator[dict[str, Any]]:

@@ -6,11 +6,21 @@ from functools import partial
 
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tilth.errors import SetupError, TilthError
-from tilth.kernel.store.drivers.failure import broken_rule, unavailable, unfit_body
+from tilth.kernel.store.drivers.failure import (
+    broken_rule,
+    no_connection_free,
+    unavailable,
+    unfit_body,
+)
 from tilth.kernel.store.drivers.sqlite_file import sqlite_file_from
-from tilth.kernel.store.drivers.sqlite_writer import is_sqlite_conflict, sqlite_write_engine
+from tilth.kernel.store.drivers.sqlite_writer import (
+    is_sqlite_conflict,
+    is_transaction_open,
+    sqlite_write_engine,
+)
 from tilth.kernel.store.engine import missing_driver
 from tilth.kernel.store.sessions.engines import Engines
 from tilth.kernel.store.sessions.sessions import Sessions
@@ -30,11 +40,19 @@ def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
 
     Raises SetupError when the driver for writing is not installed.
     """
-    explain = partial(_explained, url=url, label=label)
+    explain = partial(_explained, url=url, label=label, settings=settings)
     if url.drivername == "sqlite":
         file = sqlite_file_from(url)
         engine = partial(sqlite_write_engine, file, settings)
-        return Units(engine, explain, is_sqlite_conflict, settings, threads=1, label=label)
+        return Units(
+            engine,
+            explain,
+            is_sqlite_conflict,
+            settings,
+            threads=1,
+            label=label,
+            is_open=is_transaction_open,
+        )
     try:
         from tilth.kernel.store.drivers.postgres_writer import (
             is_postgres_conflict,
@@ -64,7 +82,7 @@ def open_sessions(
 
     Raises SetupError when the driver is not installed.
     """
-    explain = partial(_explained, url=url, label=label)
+    explain = partial(_explained, url=url, label=label, settings=settings)
     if url.drivername == "sqlite":
         units = units or open_units(url, label, settings)
         turns = Turns(units.submit, settings.pool_wait_seconds, label)
@@ -82,8 +100,12 @@ def _postgres_engines(url: URL, settings: StoreSettings) -> Engines:
     return postgres_engines(url, settings)
 
 
-def _explained(exc: BaseException, *, url: URL, label: str) -> TilthError | None:
+def _explained(
+    exc: BaseException, *, url: URL, label: str, settings: StoreSettings
+) -> TilthError | None:
     """None: a mistake in the statement, which is a bug and no fault of the request."""
+    if isinstance(exc, PoolTimeout):
+        return unavailable(no_connection_free(settings.pool_wait_seconds), label)
     if isinstance(exc, IntegrityError):
         return broken_rule()
     for each in chain_of(exc):

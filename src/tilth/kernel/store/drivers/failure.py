@@ -72,7 +72,8 @@ def no_connection_free(seconds: float) -> Failure:
     return Failure(
         "database_busy",
         f"No database connection became free within {seconds:g} seconds.",
-        "Other reads hold them all: look for slow ones, or allow more connections.",
+        "Others hold them all: look for slow statements and for transactions that wait for something "
+        "else, or allow more connections (TILTH_POOL_SIZE).",
     )
 
 

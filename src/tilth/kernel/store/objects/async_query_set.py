@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy import ColumnElement
@@ -12,6 +20,7 @@ from tilth.kernel.store.objects import changing, reading
 from tilth.kernel.store.objects.frames import frame_from
 from tilth.kernel.store.objects.lazy import Lazy
 from tilth.kernel.store.objects.query import Query, filtered, reversed_order, sliced
+from tilth.kernel.store.scope import Scope
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from tilth.kernel.store.objects.scopes import AsyncScope
 
 M = TypeVar("M")
+Result = TypeVar("Result")
 
 
 class AsyncQuerySet(Lazy[M]):
@@ -75,7 +85,10 @@ class AsyncQuerySet(Lazy[M]):
         return row in self._read()
 
     def __repr__(self) -> str:
-        return self._shown(self._kept(self._scope.generation()))
+        if self._scope.is_over:
+            return self._named(", whose scope is closed")
+        kept = self._kept(self._scope.generation())
+        return self._named(", not read yet") if kept is None else self._shown(kept)
 
     def __reduce__(self) -> tuple[type[list[M]], tuple[list[M]]]:
         """Pickled as a list of what was read."""
@@ -151,19 +164,24 @@ class AsyncQuerySet(Lazy[M]):
         return frame_from(await self.values(*chosen), chosen)
 
     async def create(self, **values: Any) -> M:
-        return await self._scope.do(lambda work: changing.created(work, self._query, values))
+        return await self._change(lambda work: changing.created(work, self._query, values))
 
     async def bulk_create(self, rows: Iterable[Mapping[str, Any]]) -> list[M]:
         listed = list(rows)
-        return await self._scope.do(lambda work: changing.all_created(work, self._query, listed))
+        return await self._change(lambda work: changing.all_created(work, self._query, listed))
 
     async def upsert(self, *, on: Sequence[str], **values: Any) -> M:
-        return await self._scope.do(lambda work: changing.merged(work, self._query, values, on))
+        return await self._change(lambda work: changing.merged(work, self._query, values, on))
 
     async def update(self, **values: Any) -> int:
-        self._forget()
-        return await self._scope.do(lambda work: changing.updated(work, self._query, values))
+        return await self._change(lambda work: changing.updated(work, self._query, values))
 
     async def delete(self) -> int:
-        self._forget()
-        return await self._scope.do(lambda work: changing.deleted(work, self._query))
+        return await self._change(lambda work: changing.deleted(work, self._query))
+
+    async def _change(self, job: Callable[[Scope], Result]) -> Result:
+        try:
+            return await self._scope.do(job)
+        finally:
+            # Only now: another task may have read the rows while this one waited for its turn.
+            self._forget()

@@ -21,6 +21,7 @@ from tilth.kernel.store.merge import merge
 from tilth.kernel.store.objects.query import Query
 from tilth.kernel.store.objects.selection import keys_selected, selection_of
 from tilth.kernel.store.scope import Scope
+from tilth.kernel.store.sessions.flushes import by_plan
 from tilth.kernel.store.sessions.sessions import check_writes
 
 M = TypeVar("M")
@@ -35,7 +36,7 @@ def created(scope: Scope, query: Query[M], values: Values) -> M:
     _check_free(query, "create")
     with _acting(scope, query):
         plan = plan_write(_intent(query, "create", values), scope.sight)
-        return _object(query, apply(scope, plan))
+        return _object(query, apply(scope, plan, mapped=True))
 
 
 def all_created(scope: Scope, query: Query[M], rows: Sequence[Values]) -> list[M]:
@@ -47,7 +48,7 @@ def all_created(scope: Scope, query: Query[M], rows: Sequence[Values]) -> list[M
             bodies = [_body(query, each) for each in rows[start : start + ROWS_AT_ONCE]]
             intents = intents_of(_intent(query, "create", {}), bodies)
             placed = [replace(each, pointer=f"/{start + at}") for at, each in enumerate(intents)]
-            changes = create_many(scope, plan_rows(placed, scope.sight))
+            changes = create_many(scope, plan_rows(placed, scope.sight), mapped=True)
             made += [_object(query, each) for each in changes]
     return made
 
@@ -63,7 +64,7 @@ def merged(scope: Scope, query: Query[M], values: Values, on: Sequence[str]) -> 
             raise QueryError(f"{query.model.__name__}: {exc.detail}") from exc
         intent = _intent(query, "create", values)
         plan = plan_merge(plan_write(intent, scope.sight), intent, fields)
-        return _object(query, merge(scope, plan))
+        return _object(query, merge(scope, plan, mapped=True))
 
 
 def updated(scope: Scope, query: Query[Any], values: Values) -> int:
@@ -99,14 +100,11 @@ def _acting(scope: Scope, query: Query[Any]) -> Iterator[None]:
     """
     check_writes(scope.session)
     scope.session.flush()
-    outside, told = (scope.sight, scope.reason), (len(scope.events), len(scope.seen))
+    session, outside = scope.session, (scope.sight, scope.reason)
     scope.sight, scope.reason = query.sight, query.reason
     try:
-        with scope.session.begin_nested(), scope.session.no_autoflush:
+        with session.begin_nested(), session.no_autoflush, by_plan(session):
             yield
-    except BaseException:
-        del scope.events[told[0] :], scope.seen[told[1] :]
-        raise
     finally:
         scope.sight, scope.reason = outside
 

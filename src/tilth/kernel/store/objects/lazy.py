@@ -22,7 +22,7 @@ M = TypeVar("M")
 Sql = ColumnElement[Any]
 
 SHOWN = 20
-"""Rows in a repr."""
+"""Rows in a repr; one more is read, to tell whether there are more."""
 
 
 class Lazy(Generic[M]):
@@ -81,11 +81,18 @@ class Lazy(Generic[M]):
         return rows
 
     def _kept(self, generation: int) -> list[M] | None:
-        """What was read, unless the transaction it was read in was rolled back."""
+        """What was read, unless a rollback, expire() or close() has made it worthless since."""
         return self._cache if self._generation == generation else None
 
     def _forget(self) -> None:
         self._cache = None
+
+    def __copy__(self) -> Self:
+        """Like all(): to be read anew."""
+        return self._with(self._query)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self._with(self._query)
 
     def _cut(self, part: slice, generation: int) -> Self:
         cut = self._with(sliced(self._query, part))
@@ -94,10 +101,10 @@ class Lazy(Generic[M]):
             cut._keep(kept[part], generation)
         return cut
 
-    def _shown(self, rows: Sequence[M] | None) -> str:
-        name = self._query.model.__name__
-        if rows is None:
-            return f"<objects of {name}, not read yet>"
+    def _named(self, state: str) -> str:
+        return f"<objects of {self._query.model.__name__}{state}>"
+
+    def _shown(self, rows: Sequence[M]) -> str:
         listed = [repr(each) for each in rows[:SHOWN]]
         more = ["…"] if len(rows) > SHOWN else []
-        return f"<objects of {name}: [{', '.join([*listed, *more])}]>"
+        return self._named(f": [{', '.join([*listed, *more])}]")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy import ColumnElement
@@ -11,8 +10,9 @@ from sqlalchemy import ColumnElement
 from tilth.errors import QueryError
 from tilth.kernel.store.objects import changing, reading
 from tilth.kernel.store.objects.frames import frame_from
-from tilth.kernel.store.objects.lazy import Lazy
+from tilth.kernel.store.objects.lazy import SHOWN, Lazy
 from tilth.kernel.store.objects.query import Query, filtered, reversed_order, sliced
+from tilth.kernel.store.scope import Scope
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tilth.kernel.store.objects.scopes import PlainScope
 
 M = TypeVar("M")
+Result = TypeVar("Result")
 
 
 class QuerySet(Lazy[M]):
@@ -63,7 +64,15 @@ class QuerySet(Lazy[M]):
         return row in self._rows()
 
     def __repr__(self) -> str:
-        return self._shown(self._kept(self._scope.generation()))
+        if self._scope.is_over:
+            return self._named(", whose scope is closed")
+        kept = self._kept(self._scope.generation())
+        if kept is None:
+            shown = sliced(self._query, slice(0, SHOWN + 1))
+            kept = self._scope.do(
+                lambda work: reading.rows_of(work.session, shown, self._scope.fetch)
+            )
+        return self._shown(kept)
 
     def __reduce__(self) -> tuple[type[list[M]], tuple[list[M]]]:
         """Pickled as a list of what was read."""
@@ -137,7 +146,8 @@ class QuerySet(Lazy[M]):
         parts = self._scope.do(
             lambda work: reading.rows_in_chunks(work.session, self._query, fetch, chunk)
         )
-        return chain.from_iterable(parts)
+        while part := self._scope.do(lambda _: next(parts, ())):
+            yield from part
 
     def explain(self, *, analyze: bool = False) -> str:
         """The database's plan. analyze: run the query too (PostgreSQL)."""
@@ -156,23 +166,25 @@ class QuerySet(Lazy[M]):
         values: of fields; a mapped object for a to-one relation, a list of them for a many-to-many
         one, a list of dictionaries for new rows below this one. Raises Invalid, Forbidden, Conflict.
         """
-        return self._scope.do(lambda work: changing.created(work, self._query, values))
+        return self._change(lambda work: changing.created(work, self._query, values))
 
     def bulk_create(self, rows: Iterable[Mapping[str, Any]]) -> list[M]:
         """All of them or none, 500 to a statement. Faults name the place in the list: /3/name."""
         listed = list(rows)
-        return self._scope.do(lambda work: changing.all_created(work, self._query, listed))
+        return self._change(lambda work: changing.all_created(work, self._query, listed))
 
     def upsert(self, *, on: Sequence[str], **values: Any) -> M:
         """Change the row that has the same values in the unique fields of `on`, or make one."""
-        return self._scope.do(lambda work: changing.merged(work, self._query, values, on))
+        return self._change(lambda work: changing.merged(work, self._query, values, on))
 
     def update(self, **values: Any) -> int:
         """Of every row of the set. Answers how many there are."""
-        self._forget()
-        return self._scope.do(lambda work: changing.updated(work, self._query, values))
+        return self._change(lambda work: changing.updated(work, self._query, values))
 
     def delete(self) -> int:
         """Every row of the set. Answers how many."""
+        return self._change(lambda work: changing.deleted(work, self._query))
+
+    def _change(self, job: Callable[[Scope], Result]) -> Result:
         self._forget()
-        return self._scope.do(lambda work: changing.deleted(work, self._query))
+        return self._scope.do(job)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
 
 from tilth.errors import QueryError, SeveralRows
@@ -23,17 +25,35 @@ from tilth.kernel.store.objects.selection import (
     values_selected,
 )
 from tilth.kernel.store.sessions.loads import Fetch
+from tilth.kernel.store.sessions.places import calling_place
 
 M = TypeVar("M")
+
+MANY_ROWS = 10_000
+
+logger = logging.getLogger("tilth.query")
 
 
 def rows_of(session: Session, query: Query[M], fetch: Fetch) -> list[M]:
     """All of them, in memory."""
     chosen = _chosen(session, query)
     origin = origin_of(query, chosen.binds.dialect, fetch)
-    found = list(session.scalars(objects_selected(chosen, origin)))
+    # A mapping, or an option of the developer's, may join a collection.
+    found = list(session.scalars(objects_selected(chosen, origin)).unique())
     origin.remember(found)
+    if len(found) > MANY_ROWS:
+        _warn_of_many(query, len(found))
     return found
+
+
+def _warn_of_many(query: Query[Any], count: int) -> None:
+    logger.warning(
+        "%s: %s %s objects were read into memory at once; take a slice, or go through them with "
+        "iterator(), which holds 1,000 at a time.",
+        calling_place() or "somewhere",
+        f"{count:,}",
+        query.model.__name__,
+    )
 
 
 def rows_in_chunks(
@@ -43,10 +63,16 @@ def rows_in_chunks(
     chosen = _chosen(session, query)
     origin = origin_of(query, chosen.binds.dialect, fetch)
     asked = objects_selected(chosen, origin).execution_options(yield_per=size)
-    for part in session.scalars(asked).partitions(size):
-        origin.peers.clear()
-        origin.remember(part)
-        yield part
+    try:
+        for part in session.scalars(asked).partitions(size):
+            origin.peers.clear()
+            origin.remember(part)
+            yield part
+    except InvalidRequestError as exc:
+        raise QueryError(
+            f"{query.model.__name__} objects cannot be read in parts: {exc} A collection that is "
+            f"loaded by a join is one reason; load it with prefetch() or selectinload."
+        ) from exc
 
 
 def only_row(session: Session, query: Query[M], fetch: Fetch) -> M:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -19,26 +18,30 @@ from tilth.kernel.store.objects.query import Query
 from tilth.kernel.store.objects.query_set import QuerySet
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.sessions.loads import Fetch
+from tilth.kernel.store.sessions.sessions import UnitSession
 
 M = TypeVar("M")
 Result = TypeVar("Result")
 
 
 class Life:
-    """Of one unit of work: whether it is still open, and how often it was rolled back."""
+    """Of one unit of work: whether it is still open, and whether what was read in it still holds."""
 
-    def __init__(self, session: Session) -> None:
-        self.is_over, self.rollbacks = False, 0
-        event.listen(session, "after_soft_rollback", self._rolled_back)
-
-    def _rolled_back(self, session: object, transaction: object) -> None:
-        self.rollbacks += 1
+    def __init__(self, session: UnitSession) -> None:
+        self.is_over, self._session = False, session
 
     def check(self) -> None:
         if self.is_over:
             raise QueryError(
-                "The scope of this query set is closed: read the rows while it is open, with list()."
+                "The scope of this query set is closed. Read the rows while it is open, with list() "
+                "or await; what runs after the answer (a background task, a streamed body) opens a "
+                "scope of its own: app.scope(scope.actor)."
             )
+
+    def generation(self) -> int:
+        """Another number after each rollback, expire and close. Raises QueryError when it is over."""
+        self.check()
+        return self._session.generation
 
 
 class PlainScope:
@@ -56,7 +59,7 @@ class PlainScope:
 
     @property
     def session(self) -> Session:
-        """An ordinary session, which asks no policy."""
+        """An ordinary session, which asks no policy; what it flushes is told by events."""
         return self._work.session
 
     def objects(self, model: type[M]) -> QuerySet[M]:
@@ -71,10 +74,12 @@ class PlainScope:
         self._life.check()
         return job(self._work)
 
+    @property
+    def is_over(self) -> bool:
+        return self._life.is_over
+
     def generation(self) -> int:
-        """Another number after each rollback. Raises QueryError when the scope is closed."""
-        self._life.check()
-        return self._life.rollbacks
+        return self._life.generation()
 
 
 class AsyncScope:
@@ -94,7 +99,7 @@ class AsyncScope:
 
     @property
     def session(self) -> AsyncSession:
-        """An ordinary session, which asks no policy."""
+        """An ordinary session, which asks no policy; what it flushes is told by events."""
         return self._session
 
     def objects(self, model: type[M]) -> AsyncQuerySet[M]:
@@ -113,10 +118,12 @@ class AsyncScope:
         self._life.check()
         return await self._session.run_sync(lambda _: job(self._work))
 
+    @property
+    def is_over(self) -> bool:
+        return self._life.is_over
+
     def generation(self) -> int:
-        """Another number after each rollback. Raises QueryError when the scope is closed."""
-        self._life.check()
-        return self._life.rollbacks
+        return self._life.generation()
 
 
 def query_for(work: Scope, model: type[M]) -> Query[M]:

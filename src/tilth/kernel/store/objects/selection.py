@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,14 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import class_mapper, defer, joinedload, selectinload, with_loader_criteria
+from sqlalchemy.orm import class_mapper, joinedload, selectinload, with_loader_criteria
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.orm.strategy_options import _AbstractLoad
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import SelectBase
 
 from tilth.errors import QueryError
+from tilth.kernel.plan.given import exposed_as
 from tilth.kernel.plan.order import order_from, tie_breakers
 from tilth.kernel.plan.shape import SortKey
 from tilth.kernel.plan.sight import Sight
@@ -35,7 +36,7 @@ from tilth.kernel.store.objects.query import Excluded, Query, relations_along
 from tilth.kernel.store.order import key_of
 from tilth.kernel.store.order import ordered as in_order
 from tilth.kernel.store.record import ValueBinds
-from tilth.kernel.store.sessions.loads import Fetch, Origin
+from tilth.kernel.store.sessions.loads import Fetch, Limits, Origin, deferred
 from tilth.kernel.store.source import entity_source, value_of
 from tilth.kernel.store.where import sql_of
 
@@ -148,7 +149,7 @@ def _ordering(chosen: Selection) -> Iterator[Sql]:
 
 
 def _loads(query: Query[Any], dialect: Dialect) -> Iterator[ORMOption]:
-    yield from _hiding(query.access)
+    yield from _hiding(query.access, query.sight)
     for path in query.related:
         yield from _beside(query, path, dialect)
     for path in query.prefetched:
@@ -179,7 +180,7 @@ def _load_along(query: Query[Any], path: str, dialect: Dialect, *, joined: bool)
         by_join = joined and (criterion is None or not _asks_elsewhere(criterion))
         step = joinedload if by_join else selectinload
         start: Any = step if load is None else getattr(load, step.__name__)
-        load = start(attribute).options(*_hiding(access))
+        load = start(attribute).options(*_hiding(access, query.sight))
     found: _AbstractLoad = load
     return found
 
@@ -198,15 +199,18 @@ def _over_attributes(criterion: Sql, model: type) -> Sql:
     return rewritten(criterion, replace)
 
 
-def options_for(sight: Sight, dialect: Dialect, model: type) -> Sequence[ORMOption]:
-    """What restricts the rows and columns of a class, whose objects a relation leads to."""
-    resource = next((each for each in sight.schema.values() if each.model is model), None)
+def limits_of(sight: Sight, dialect: Dialect, model: type) -> Limits:
+    """What restricts the rows and columns of a class, whose objects a relation leads to.
+
+    Nothing does for a class that is not exposed: the API does not lead there either.
+    """
+    resource = exposed_as(sight.schema, model)
     if resource is None:
-        return ()
+        return Limits()
     access = sight.access(resource.name)
     criterion = _criterion(access, sight, dialect)
     restricted = () if criterion is None else (with_loader_criteria(model, criterion),)
-    return (*restricted, *_hiding(access))
+    return Limits(restricted, dict(_hidden(access, sight)))
 
 
 def _criterion(access: Access, sight: Sight, dialect: Dialect) -> Sql | None:
@@ -219,15 +223,31 @@ def _asks_elsewhere(criterion: Sql) -> bool:
     return any(isinstance(part, SelectBase) for part in visitors.iterate(criterion))
 
 
-def _hiding(access: Access) -> Iterator[Any]:
-    """Fields that the actor may not read, or not on every row; keys are what objects are made of."""
+def _hiding(access: Access, sight: Sight) -> Iterator[Any]:
+    return deferred(dict(_hidden(access, sight)))
+
+
+def _hidden(access: Access, sight: Sight) -> Iterator[tuple[str, type]]:
+    """Fields that the actor may not read, or not on every row, and the class that has them.
+
+    Keys are what objects are made of. A row of a class may be of a more derived one, which has
+    fields of its own.
+    """
+    yield from _hidden_in(access, frozenset())
+    resource = access.resource
+    for other in sight.schema.values():
+        if other is not resource and issubclass(other.model, resource.model):
+            yield from _hidden_in(sight.access(other.name), resource.fields.keys())
+
+
+def _hidden_in(access: Access, known: Collection[str]) -> Iterator[tuple[str, type]]:
     resource = access.resource
     held = {name for each in resource.relations.values() for name in each.local}
     for name in resource.fields:
         hidden = name not in access.fields or name in access.masked
-        if hidden and name not in resource.key and name not in held:
-            yield defer(getattr(resource.model, name), raiseload=True)
+        if hidden and name not in known and name not in resource.key and name not in held:
+            yield name, resource.model
 
 
 def origin_of(query: Query[Any], dialect: Dialect, fetch: Fetch) -> Origin:
-    return Origin(lambda model: options_for(query.sight, dialect, model), fetch)
+    return Origin(lambda model: limits_of(query.sight, dialect, model), fetch)

@@ -1,48 +1,67 @@
-"""The four engines behind sessions, each made when it is first asked for."""
+"""The engines behind sessions, each made when it is first asked for."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TypeVar
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-Made = TypeVar("Made", Engine, AsyncEngine)
+Kind = TypeVar("Kind", Engine, AsyncEngine)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair(Generic[Kind]):
+    """reading: its transactions cannot write."""
+
+    reading: Kind
+    writing: Kind
+
+    def one(self, *, writes: bool) -> Kind:
+        return self.writing if writes else self.reading
 
 
 @dataclass(slots=True)
 class Engines:
-    """reading, reading_in_loop: their transactions cannot write."""
+    """plain, in_loop: make engines that are not connected yet.
 
-    reading: Callable[[], Engine]
-    reading_in_loop: Callable[[], AsyncEngine]
-    writing: Callable[[], Engine]
-    writing_in_loop: Callable[[], AsyncEngine]
-    _plain: dict[bool, Engine] = field(default_factory=dict)
-    _in_loop: dict[bool, AsyncEngine] = field(default_factory=dict)
+    Connections belong to the event loop they were made in: a script may run one loop after another,
+    and tests have one each.
+    """
+
+    plain: Callable[[], Pair[Engine]]
+    in_loop: Callable[[], Pair[AsyncEngine]]
+    _plain: Pair[Engine] | None = None
+    _in_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Pair[AsyncEngine]] = field(
+        default_factory=WeakKeyDictionary
+    )
     _making: Lock = field(default_factory=Lock)
 
     def engine(self, *, writes: bool) -> Engine:
-        return self._once(self._plain, writes, self.writing if writes else self.reading)
+        with self._making:
+            if self._plain is None:
+                self._plain = self.plain()
+            return self._plain.one(writes=writes)
 
     def engine_in_loop(self, *, writes: bool) -> AsyncEngine:
-        """Of one event loop: that of the application."""
-        make = self.writing_in_loop if writes else self.reading_in_loop
-        return self._once(self._in_loop, writes, make)
-
-    def _once(self, made: dict[bool, Made], writes: bool, make: Callable[[], Made]) -> Made:
+        loop = asyncio.get_running_loop()
         with self._making:
-            if writes not in made:
-                made[writes] = make()
-            return made[writes]
+            if loop not in self._in_loop:
+                self._in_loop[loop] = self.in_loop()
+            return self._in_loop[loop].one(writes=writes)
 
     async def close(self) -> None:
-        for engine in self._plain.values():
-            engine.dispose()
-        for in_loop in self._in_loop.values():
-            await in_loop.dispose()
-        self._plain.clear()
-        self._in_loop.clear()
+        """Those of other loops cannot be closed from here; they end with them."""
+        plain, self._plain = self._plain, None
+        if plain is not None:
+            plain.reading.dispose()
+            plain.writing.dispose()
+        in_loop = self._in_loop.pop(asyncio.get_running_loop(), None)
+        if in_loop is not None:
+            await in_loop.reading.dispose()
+            await in_loop.writing.dispose()

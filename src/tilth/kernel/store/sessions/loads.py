@@ -7,10 +7,8 @@ where nothing can be awaited, a load is an error that says what to do.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from weakref import ref
 
@@ -20,14 +18,19 @@ from sqlalchemy.orm import (
     InstanceState,
     Mapper,
     ORMExecuteState,
+    RelationshipProperty,
     Session,
+    defaultload,
+    defer,
     selectinload,
     sessionmaker,
 )
 from sqlalchemy.orm.interfaces import ORMOption, UserDefinedOption
 from sqlalchemy.util.concurrency import in_greenlet
 
-from tilth.errors import LazyLoad
+from tilth.errors import LazyLoad, QueryError
+from tilth.kernel.store.sessions.flushes import is_own_work
+from tilth.kernel.store.sessions.places import calling_place
 
 Fetch = Literal["peers", "one", "raise"]
 """A relation that was not asked for: load it for every object of the same query, for this one, or
@@ -35,8 +38,23 @@ raise LazyLoad."""
 
 PEERS_AT_ONCE = 500
 
-Options = Callable[[type], Sequence[ORMOption]]
-"""Mapped class → what restricts it to the rows and columns that the actor may see."""
+ENDPOINT = "tilth_endpoint"
+"""In a session's info: which endpoint it was opened for, if it was for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the actor may see of one mapped class.
+
+    rows: options that restrict a statement to those rows. hidden: attribute → the class that has
+    it, for each column that is left out.
+    """
+
+    rows: tuple[ORMOption, ...] = ()
+    hidden: Mapping[str, type] = field(default_factory=dict)
+
+
+LimitsOf = Callable[[type], Limits]
 
 
 class Origin(UserDefinedOption):
@@ -44,14 +62,18 @@ class Origin(UserDefinedOption):
 
     propagate_to_loaders = True
 
-    def __init__(self, options: Options, fetch: Fetch) -> None:
+    def __init__(self, limits_of: LimitsOf, fetch: Fetch) -> None:
         super().__init__()
-        self.options, self.fetch = options, fetch
+        self.limits_of, self.fetch = limits_of, fetch
         self.peers: list[ref[Any]] = []
+
+    def __reduce__(self) -> tuple[Callable[[], Origin], tuple[()]]:
+        """Who asked stays behind when an object is pickled."""
+        return _origin_unknown, ()
 
     def next(self) -> Origin:
         """Of the objects that are loaded on behalf of these."""
-        return Origin(self.options, self.fetch)
+        return Origin(self.limits_of, self.fetch)
 
     def remember(self, objects: Sequence[Any]) -> None:
         self.peers += map(ref, objects)
@@ -60,29 +82,111 @@ class Origin(UserDefinedOption):
         return (found for each in self.peers if (found := each()) is not None)
 
 
-def watch_loads(sessions: sessionmaker[Session]) -> None:
+def _origin_unknown() -> Origin:
+    return Origin(_refuse, "raise")
+
+
+def _refuse(model: type) -> Limits:
+    raise QueryError(
+        f"A {model.__name__} that was pickled loads nothing more, since nobody knows who asks. "
+        f"Read it again in a scope."
+    )
+
+
+def watch_loads(sessions: sessionmaker[Any]) -> None:
     event.listen(sessions, "do_orm_execute", _look_at)
 
 
 def _look_at(execution: ORMExecuteState) -> Any:
     """None lets SQLAlchemy go on; a result is taken instead of its own."""
-    if not execution.is_relationship_load:
+    if execution.is_relationship_load:
+        return _look_at_relation(execution)
+    if execution.is_column_load:
+        _look_at_columns(execution)
+    return None
+
+
+def _look_at_relation(execution: ORMExecuteState) -> Any:
+    if is_own_work(execution.session):
+        # What is deleted or kept along with a row does not depend on who may see it.
         return None
-    lazy = execution.lazy_loaded_from
-    origin = _origin_of(execution)
+    lazy, origin = execution.lazy_loaded_from, _origin_of(execution)
     if lazy is not None:
         if origin is not None and origin.fetch == "raise":
-            raise LazyLoad(_told(execution, lazy, "This scope loads no relation by itself."))
-        if execution.session.get_bind().dialect.is_async and not in_greenlet():
-            raise LazyLoad(_told(execution, lazy, "Where there is await, touching it cannot."))
+            raise LazyLoad(_untold(execution, lazy, "This scope loads no relation by itself."))
+        if _cannot_wait(execution):
+            raise LazyLoad(_untold(execution, lazy, "Where there is await, touching it cannot."))
         if origin is not None and origin.fetch == "peers":
             found = _loaded_for_peers(execution, lazy, origin)
             if found is not None:
                 return found
     if origin is not None and execution.bind_mapper is not None:
-        options = origin.options(execution.bind_mapper.class_)
-        execution.statement = execution.statement.options(*options)
+        limits = origin.limits_of(execution.bind_mapper.class_)
+        columns = _left_out(execution, limits.hidden)
+        execution.statement = execution.statement.options(*limits.rows, *columns)
     return None
+
+
+def deferred(hidden: Mapping[str, type]) -> Iterator[Any]:
+    """Options that leave out columns of the class that is selected, or of those that inherit."""
+    return (defer(getattr(model, name), raiseload=True) for name, model in hidden.items())
+
+
+def _left_out(execution: ORMExecuteState, hidden: Mapping[str, type]) -> Iterator[Any]:
+    """The same for what relations lead to: options count from where the first query began."""
+    path: Any = execution.loader_strategy_path
+    steps = [each.class_attribute for each in path if isinstance(each, RelationshipProperty)]
+    for name, model in hidden.items():
+        load: Any = defaultload(steps[0])
+        for step in steps[1:]:
+            load = load.defaultload(step)
+        yield load.defer(getattr(model, name), raiseload=True)
+
+
+def _cannot_wait(execution: ORMExecuteState) -> bool:
+    return execution.session.get_bind().dialect.is_async and not in_greenlet()
+
+
+def _look_at_columns(execution: ORMExecuteState) -> None:
+    """Of an object whose values were given up, by a rollback for example, or were never loaded."""
+    asked = _columns_of(execution)
+    if execution.bind_mapper is None or asked is None:
+        return
+    model = execution.bind_mapper.class_
+    if _cannot_wait(execution):
+        raise LazyLoad(_unloaded(execution, model, asked))
+    origin = _origin_of(execution)
+    if origin is None or is_own_work(execution.session):
+        return
+    hidden = origin.limits_of(model).hidden.keys() & asked
+    if hidden:
+        _leave_out(execution, asked - hidden)
+        if not asked - hidden:
+            raise QueryError(f"{model.__name__}.{min(hidden)} is not readable for who asks here.")
+
+
+def _columns_of(execution: ORMExecuteState) -> frozenset[str] | None:
+    """The attributes, all of them together for an object that is expired. None: what is refreshed."""
+    options = getattr(execution.statement, "_compile_options", None)
+    found: frozenset[str] | None = getattr(options, "_only_load_props", None)
+    return found
+
+
+def _leave_out(execution: ORMExecuteState, kept: frozenset[str]) -> None:
+    statement: Any = execution.statement
+    options: Mapping[str, Any] = {"_only_load_props": kept}
+    statement._compile_options += options
+
+
+def give_up_restricted(entity: Any) -> None:
+    """Relations that were loaded as the actor may see them are loaded anew, whole, when needed."""
+    state = inspect(entity)
+    if not state.persistent or not any(isinstance(each, Origin) for each in state.load_options):
+        return
+    for relation in state.mapper.relationships:
+        loaded = relation.key in state.dict
+        if loaded and not state.attrs[relation.key].history.has_changes():
+            state.session.expire(entity, [relation.key])
 
 
 def _origin_of(execution: ORMExecuteState) -> Origin | None:
@@ -142,7 +246,8 @@ def _load(
     among = key[0].in_([each[0] for each in keys]) if len(key) == 1 else tuple_(*key).in_(keys)
     below = origin.next()
     load = selectinload(mapper.attrs[name].class_attribute)
-    asked = select(mapper.class_).where(among).options(load, below)
+    hidden = origin.limits_of(mapper.class_).hidden
+    asked = select(mapper.class_).where(among).options(load, below, *deferred(hidden))
     with session.no_autoflush:
         session.scalars(asked).all()
     below.remember(list(_found_below(chunk, name)))
@@ -162,23 +267,32 @@ def _is_many(mapper: Mapper[Any], name: str) -> bool:
     return bool(mapper.relationships[name].uselist)
 
 
-def _told(execution: ORMExecuteState, state: InstanceState[Any], why: str) -> str:
+def _untold(execution: ORMExecuteState, state: InstanceState[Any], why: str) -> str:
+    """Which relation, where, and how to ask for it."""
     name = _relation_of(execution) or "relation"
     model = state.class_.__name__
     option = "prefetch" if _is_many(state.mapper, name) else "select_related"
     return (
-        f"{model}.{name} was touched at {calling_place()} and has not been loaded. {why} "
+        f"{model}.{name} was touched {_where(execution)} and has not been loaded. {why} "
         f'Ask for it with the rows: scope.objects({model}).{option}("{name}"), or with a session: '
         f"select({model}).options(selectinload({model}.{name}))."
     )
 
 
-def calling_place() -> str:
-    """ "app.py:12" of the innermost frame that is neither SQLAlchemy's nor Tilth's own."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name.partition(".")[0] not in ("sqlalchemy", "tilth", "greenlet"):
-            return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-        frame = frame.f_back
-    return "an unknown place"
+def _unloaded(execution: ORMExecuteState, model: type, asked: frozenset[str]) -> str:
+    """Which columns, where, and how to ask for them."""
+    names = ", ".join(sorted(asked))
+    return (
+        f"{model.__name__} ({names}) was touched {_where(execution)} and is not loaded: it was "
+        f"deferred, or a rollback or expire() gave up what was known of the object. Where there is "
+        f"await, touching it cannot load it. Read it again: await scope.session.refresh(row), or "
+        f"ask for the columns with the rows: .options(undefer({model.__name__}.{min(asked)}))."
+    )
+
+
+def _where(execution: ORMExecuteState) -> str:
+    place = calling_place()
+    if place is not None:
+        return f"at {place}"
+    endpoint = execution.session.info.get(ENDPOINT)
+    return f"while the answer of {endpoint} was made" if endpoint else "by a library"

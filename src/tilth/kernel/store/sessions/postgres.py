@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,24 +10,19 @@ from tilth.kernel.store.drivers.postgres_writer import (
     postgres_write_engine,
     postgres_write_engine_in_loop,
 )
-from tilth.kernel.store.sessions.engines import Engines
+from tilth.kernel.store.sessions.engines import Engines, Pair
 from tilth.settings import StoreSettings
 
 
 def postgres_engines(url: URL, settings: StoreSettings) -> Engines:
     """Those that only read share the connections of those that write."""
 
-    @cache
-    def writing() -> Engine:
-        return postgres_write_engine(url, settings)
+    def plain() -> Pair[Engine]:
+        engine = postgres_write_engine(url, settings)
+        return Pair(engine.execution_options(postgresql_readonly=True), engine)
 
-    @cache
-    def writing_in_loop() -> AsyncEngine:
-        return postgres_write_engine_in_loop(url, settings)
+    def in_loop() -> Pair[AsyncEngine]:
+        engine = postgres_write_engine_in_loop(url, settings)
+        return Pair(engine.execution_options(postgresql_readonly=True), engine)
 
-    return Engines(
-        reading=lambda: writing().execution_options(postgresql_readonly=True),
-        reading_in_loop=lambda: writing_in_loop().execution_options(postgresql_readonly=True),
-        writing=writing,
-        writing_in_loop=writing_in_loop,
-    )
+    return Engines(plain, in_loop)

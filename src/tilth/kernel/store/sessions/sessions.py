@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any, cast
 
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
@@ -12,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, sessionmaker
 
 from tilth.errors import QueryError, TilthError
-from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.sessions.engines import Engines
-from tilth.kernel.store.sessions.loads import watch_loads
+from tilth.kernel.store.sessions.flushes import WORK, keep_events, own_work
+from tilth.kernel.store.sessions.loads import ENDPOINT, give_up_restricted, watch_loads
 from tilth.kernel.store.validation import validate_flushes
 
 Explain = Callable[[BaseException], TilthError | None]
@@ -25,43 +26,85 @@ WRITES = "tilth_writes"
 Begin = Callable[[Session], Scope]
 
 
+class UnitSession(Session):
+    """An ordinary session, which counts how often objects that were read before lost their worth.
+
+    Inherited, since SQLAlchemy has no event for some of it.
+    """
+
+    generation = 0
+
+    def count_up(self, transaction: object = None) -> None:
+        self.generation += 1
+
+    def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
+        super().expire(instance, attribute_names)
+        self.count_up()
+
+    def expire_all(self) -> None:
+        super().expire_all()
+        self.count_up()
+
+    def close(self) -> None:
+        super().close()
+        self.count_up()
+
+    def flush(self, objects: Any = None) -> None:
+        with own_work(self):
+            super().flush(objects)
+
+    def delete(self, instance: object) -> None:
+        """With everything the mapping deletes along, whatever part of it the actor may see."""
+        with own_work(self):
+            give_up_restricted(instance)
+            super().delete(instance)
+
+
 class Sessions:
     """Opens sessions on one database. Nothing is connected to until one is used."""
 
     def __init__(self, engines: Engines, explain: Explain, *, read_only: bool = False) -> None:
         """explain: an error of the driver → what to tell, or None. read_only: nobody writes."""
         self._engines, self._explain, self.read_only = engines, explain, read_only
-        self._make = sessionmaker(expire_on_commit=False)
+        self._make = sessionmaker(class_=UnitSession, expire_on_commit=False)
         validate_flushes(self._make)
         event.listen(self._make, "before_flush", _refuse_where_reading)
+        event.listen(self._make, "after_soft_rollback", UnitSession.count_up)
+        keep_events(self._make)
         watch_loads(self._make)
 
     @contextmanager
-    def plain(self, begin: Begin, *, writes: bool) -> Iterator[Scope]:
+    def plain(
+        self, begin: Begin, *, writes: bool, endpoint: str | None = None
+    ) -> Iterator[tuple[Scope, UnitSession]]:
         """For code without await. Raises what the code raises, and Unavailable."""
-        engine = self._engines.engine(writes=writes and not self.read_only)
-        with self._told(), self._make(bind=engine, info={WRITES: writes}) as session:
-            scope = begin(session)
-            yield scope
-            _finish(scope)
+        writes = writes and not self.read_only
+        engine = self._engines.engine(writes=writes)
+        info = {WRITES: writes, ENDPOINT: endpoint}
+        with self._told(), self._make(bind=engine, info=info) as session:
+            scope = session.info[WORK] = begin(session)
+            yield scope, session
             session.commit()
 
     @asynccontextmanager
     async def in_loop(
-        self, begin: Begin, *, writes: bool
-    ) -> AsyncIterator[tuple[Scope, AsyncSession]]:
+        self, begin: Begin, *, writes: bool, endpoint: str | None = None
+    ) -> AsyncIterator[tuple[Scope, AsyncSession, UnitSession]]:
         """For code with await."""
-        engine = self._engines.engine_in_loop(writes=writes and not self.read_only)
+        writes = writes and not self.read_only
+        engine = self._engines.engine_in_loop(writes=writes)
         with self._told():
-            async with self._make_in_loop(engine) as session:
-                session.info[WRITES] = writes
-                scope = begin(session.sync_session)
-                yield scope, session
-                await session.run_sync(lambda _: _finish(scope))
+            info = {WRITES: writes, ENDPOINT: endpoint}
+            async with self._make_in_loop(engine, info) as session:
+                inner = cast(UnitSession, session.sync_session)
+                scope = session.info[WORK] = begin(inner)
+                yield scope, session, inner
                 await session.commit()
 
-    def _make_in_loop(self, engine: AsyncEngine) -> AsyncSession:
-        return AsyncSession(engine, sync_session_class=self._make.class_, expire_on_commit=False)
+    def _make_in_loop(self, engine: AsyncEngine, info: dict[Any, Any]) -> AsyncSession:
+        """Its inner session is one of those that are listened to."""
+        kind = self._make.class_
+        return AsyncSession(engine, sync_session_class=kind, expire_on_commit=False, info=info)
 
     async def close(self) -> None:
         await self._engines.close()
@@ -89,8 +132,3 @@ def check_writes(session: Session) -> None:
             "This scope only reads: that of a GET request does, and one opened with writes=False. "
             "Change things in a POST, PUT, PATCH or DELETE, or in a scope of app.scope(actor)."
         )
-
-
-def _finish(scope: Scope) -> None:
-    scope.session.flush()
-    write_events(scope.session, scope.outbox, scope.events)

@@ -6,7 +6,6 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -26,50 +25,49 @@ from tilth.kernel.store.drivers.sqlite_dialect import keep_instants
 from tilth.kernel.store.drivers.sqlite_file import SqliteFile, open_reader, primary_code
 from tilth.kernel.store.drivers.sqlite_inline import InlineConnection
 from tilth.kernel.store.drivers.sqlite_writer import guard_connections, writer_connection
-from tilth.kernel.store.sessions.engines import Engines
+from tilth.kernel.store.sessions.engines import Engines, Pair
 from tilth.kernel.store.sessions.turns import Turns
 from tilth.settings import StoreSettings
 
 TURN = "turn"
+
+CROWD = 9
+"""Connections for a moment of many at once, for each of those that are kept."""
+
 FIRST_PAUSE_SECONDS = 0.002
 LONGEST_PAUSE_SECONDS = 0.05
 
 
 def sqlite_engines(file: SqliteFile, settings: StoreSettings, turns: Turns) -> Engines:
-    return Engines(
-        reading=partial(_reading, file, settings),
-        reading_in_loop=partial(_reading_in_loop, file, settings),
-        writing=partial(_writing, file, settings, turns),
-        writing_in_loop=partial(_writing_in_loop, file, settings, turns),
-    )
+    def plain() -> Pair[Engine]:
+        return Pair(_reading(file, settings), _writing(file, settings, turns))
+
+    def in_loop() -> Pair[AsyncEngine]:
+        return Pair(_reading_in_loop(file, settings), _writing_in_loop(file, settings, turns))
+
+    return Engines(plain, in_loop)
 
 
 def _reading(file: SqliteFile, settings: StoreSettings) -> Engine:
     def creator() -> sqlite3.Connection:
         return _reader(file, settings.lock_seconds, sqlite3.Connection)
 
-    engine = create_engine(
-        file.url(), creator=creator, poolclass=QueuePool, **_pool(settings.sqlite_readers)
-    )
+    engine = create_engine(file.url(), creator=creator, poolclass=QueuePool, **_pool(settings))
     return _with_begin(engine, file, settings, "BEGIN")
 
 
 def _reading_in_loop(file: SqliteFile, settings: StoreSettings) -> AsyncEngine:
-    """The statements of one connection never wait for another's, so a handful of them serves many."""
-
     def creator() -> sqlite3.Connection:
-        return _reader(file, 0, InlineConnection)
+        return _in_no_time(_reader(file, settings.lock_seconds, InlineConnection))
 
-    return AsyncEngine(
-        _with_begin(_inline(file, creator, settings.pool_size), file, settings, "BEGIN")
-    )
+    return AsyncEngine(_with_begin(_inline(file, creator, settings), file, settings, "BEGIN"))
 
 
 def _writing(file: SqliteFile, settings: StoreSettings, turns: Turns) -> Engine:
     def creator() -> sqlite3.Connection:
         return writer_connection(file, settings.lock_seconds)
 
-    engine = create_engine(file.url(), creator=creator, poolclass=QueuePool, **_pool(1))
+    engine = create_engine(file.url(), creator=creator, poolclass=QueuePool, **_pool(settings))
 
     @event.listens_for(engine, "begin")
     def take_turn(connection: Connection) -> None:
@@ -82,9 +80,9 @@ def _writing_in_loop(file: SqliteFile, settings: StoreSettings, turns: Turns) ->
     """Nothing here may block: whoever holds the lock could be another task of the same loop."""
 
     def creator() -> sqlite3.Connection:
-        return writer_connection(file, 0, InlineConnection)
+        return _in_no_time(writer_connection(file, settings.lock_seconds, InlineConnection))
 
-    engine = _inline(file, creator, 1)
+    engine = _inline(file, creator, settings)
     guard_connections(engine, file)
 
     @event.listens_for(engine, "begin")
@@ -94,6 +92,12 @@ def _writing_in_loop(file: SqliteFile, settings: StoreSettings, turns: Turns) ->
         _begin_patiently(connection, settings.lock_seconds)
 
     return AsyncEngine(_giving_turns_back(engine))
+
+
+def _in_no_time(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """To open it, a lock may have to be waited for, once; afterwards the loop does not stand still."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    return connection
 
 
 def _begin_patiently(connection: Connection, seconds: float) -> None:
@@ -115,16 +119,23 @@ def _is_busy(exc: DBAPIError) -> bool:
     return isinstance(exc.orig, sqlite3.Error) and primary_code(exc.orig) == sqlite3.SQLITE_BUSY
 
 
-def _pool(size: int) -> dict[str, Any]:
-    return {"pool_size": size, "max_overflow": 0}
+def _pool(settings: StoreSettings) -> dict[str, Any]:
+    """A connection is cheap, and who waits for the turn to write has one already."""
+    return {
+        "pool_size": settings.pool_size,
+        "max_overflow": settings.pool_size * CROWD,
+        "pool_timeout": settings.pool_wait_seconds,
+    }
 
 
-def _inline(file: SqliteFile, creator: Callable[[], sqlite3.Connection], size: int) -> Engine:
+def _inline(
+    file: SqliteFile, creator: Callable[[], sqlite3.Connection], settings: StoreSettings
+) -> Engine:
     return create_engine(
         file.url().set(drivername="sqlite+inline"),
         creator=creator,
         poolclass=AsyncAdaptedQueuePool,
-        **_pool(size),
+        **_pool(settings),
     )
 
 

@@ -5,10 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import ContextVar
+from dataclasses import dataclass
 from threading import Event
 
-from tilth.errors import Unavailable
+from tilth.errors import QueryError, Unavailable
 from tilth.kernel.store.drivers.failure import no_turn, unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """task: whose it is; None in a thread without a loop. over: set when it is given back."""
+
+    turns: Turns
+    task: asyncio.Task[object] | None
+    over: Event
+
+
+# A thread that is lent to endpoints runs each in a context of its own, so an earlier one's turn is
+# not taken for that of the present one.
+_LAST: ContextVar[Turn | None] = ContextVar("tilth_turn", default=None)
 
 
 class Turns:
@@ -28,7 +44,8 @@ class Turns:
         self._submit, self._wait_seconds, self._label = submit, wait_seconds, label
 
     def take(self) -> Callable[[], None]:
-        """Blocks the thread; answers what gives the turn back. Raises Unavailable."""
+        """Blocks the thread; answers what gives the turn back. Raises Unavailable, QueryError."""
+        self._check_not_nested()
         taken, over = Event(), Event()
 
         def stand_still() -> None:
@@ -39,10 +56,11 @@ class Turns:
         # One that cannot be cancelled has just begun.
         if not taken.wait(self._wait_seconds) and future.cancel():
             raise self._nobody_gave_way()
-        return over.set
+        return self._begun(over)
 
     async def take_in_loop(self) -> Callable[[], None]:
         """The same, without blocking the event loop."""
+        self._check_not_nested()
         loop = asyncio.get_running_loop()
         taken: asyncio.Future[None] = loop.create_future()
         over = Event()
@@ -65,10 +83,33 @@ class Turns:
             future.cancel()
             over.set()
             raise
+        return self._begun(over)
+
+    def _begun(self, over: Event) -> Callable[[], None]:
+        _LAST.set(Turn(self, _current_task(), over))
         return over.set
+
+    def _check_not_nested(self) -> None:
+        """Who has the turn would wait for itself until its patience ends."""
+        last = _LAST.get()
+        if last is None or last.turns is not self or last.over.is_set():
+            return
+        if last.task is _current_task():
+            raise QueryError(
+                "Another scope of the same code is open and has begun to write. SQLite has one "
+                "writer, so this one would wait for it forever: use the scope that is open, or end "
+                "it first; a scope that only reads (writes=False) can be open beside it."
+            )
 
     def _nobody_gave_way(self) -> Unavailable:
         return unavailable(no_turn(self._wait_seconds), self._label)
+
+
+def _current_task() -> asyncio.Task[object] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 def _told(taken: asyncio.Future[None]) -> None:
