@@ -116,6 +116,7 @@ def test_telephone_numbers_have_one_form(text: str) -> None:
         "+" + "1" * 16,
         "+49a",
         "+٤٩٣٠٩٠١٨٢٠",
+        "+4930901820" + " " * 400 + "1",
     ],
 )
 def test_other_numbers_are_refused(text: str) -> None:

@@ -93,7 +93,8 @@ def phone(text: str, pointer: str = "/phone") -> Name:
     The form is checked (E.164: 7 to 15 digits), not whether the number is in use.
     Raises Invalid, with pointer.
     """
-    kept = "".join(c for c in text[:_LONGEST_LOOKED_AT].strip() if c not in " -.()/\u00a0")
+    short = text.strip() if len(text) <= _LONGEST_LOOKED_AT else ""
+    kept = "".join(c for c in short if c not in " -.()/\u00a0")
     digits = kept.removeprefix("+")
     is_number = kept.startswith("+") and digits.isascii() and digits.isdigit()
     is_long_enough = LEAST_PHONE_DIGITS <= len(digits) <= MOST_PHONE_DIGITS

@@ -58,11 +58,11 @@ def form_from(stored: str) -> Form:
                 try:
                     return read(match)
                 except (ValueError, binascii.Error) as exc:
-                    raise unknown() from exc
-    raise unknown()
+                    raise _unknown() from exc
+    raise _unknown()
 
 
-def unknown() -> BadCredential:
+def _unknown() -> BadCredential:
     return BadCredential("unknown_hash", "The stored text is not a password hash of a known form.")
 
 
@@ -119,6 +119,8 @@ def _werkzeug_scrypt(match: re.Match[str]) -> Form:
 
 def _scrypt_form(n: int, match: re.Match[str], salt: bytes, digest: bytes) -> Form:
     r, p = _number(match.group("r")), _number(match.group("p"))
+    if n & (n - 1):
+        raise ValueError("N is a power of two.")
     _bound("scrypt memory in KiB", n * r // 8, MOST_MEMORY_KIB)
     _bound("scrypt N * r * p", n * r * p, MOST_SCRYPT_WORK)
     _check_lengths(salt, digest)

@@ -29,7 +29,7 @@ def bcrypt_matches(crypted: str, prepare: Callable[[bytes], bytes], secret: byte
 
 
 def scrypt_matches(cost: tuple[int, int, int], salt: bytes, digest: bytes, secret: bytes) -> bool:
-    """cost: N, r and p. Raises ValueError for an N that is no power of two."""
+    """cost: N, r and p."""
     n, r, p = cost
     made = hashlib.scrypt(
         secret, salt=salt, n=n, r=r, p=p, maxmem=192 * n * r + 2**20, dklen=len(digest)
