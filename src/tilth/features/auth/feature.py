@@ -1,0 +1,5 @@
+"""Accounts and every way to sign in."""
+
+from tilth.feature import Feature
+
+feature = Feature("auth")
