@@ -320,13 +320,19 @@ class Application(FastAPI):
             outbox=self._relay.outbox if self._relay else Outbox(is_kept=units is not None),
             sessions=partial(self._open_sessions, database, units),
             schemes=self._schemes,
-            user_document=self.openapi,
+            user_document=self._document,
             notes=self.notes,
             own=(*((OWN,) if units is not None else ()), *self._own()),
             roles=MappingProxyType(dict(self._roles)),
         )
         readers.extend(reader for each in self._batteries for reader in each.readers(backend))
         return backend
+
+    def _document(self) -> dict[str, Any]:
+        """FastAPI's, with the routes of the batteries."""
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        return self.openapi()
 
     def _own(self) -> list[MetaData]:
         """Tables of the batteries."""

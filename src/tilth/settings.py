@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,6 +58,15 @@ class WebSettings:
     cors_origins: tuple[str, ...] = ()
     cors_credentials: bool = False
     public_url: str | None = None
+    proxies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """Who delivers mail. url: may carry a password. sender: what it comes from."""
+
+    url: str | None = field(default=None, repr=False)
+    sender: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +83,16 @@ class RelaySettings:
 class Settings:
     """Everything an application reads from outside its code.
 
-    secret_key: signs cursors; made at random for this process when not set.
+    secret_key: signs cursors, and tokens and cookies of accounts; made at random for this process
+    when not set. previous_secret_keys: still accepted, newest first, while the key is being changed.
     environment: "development" shows more in errors; "production" shows less.
     """
 
     store: StoreSettings = field(default_factory=StoreSettings)
     web: WebSettings = field(default_factory=WebSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
+    mail: MailSettings = field(default_factory=MailSettings)
+    previous_secret_keys: tuple[str, ...] = field(default=(), repr=False)
     secret_key: str | None = field(default=None, repr=False)
     environment: str = "production"
 
@@ -96,6 +109,29 @@ def _text(text: str) -> str:
 def _secret(text: str) -> str:
     if len(text) < SECRET_KEY_CHARACTERS:
         raise ValueError(f"Expected at least {SECRET_KEY_CHARACTERS} characters.")
+    return text
+
+
+def _secrets(text: str) -> tuple[str, ...]:
+    return tuple(_secret(each) for each in text.replace(",", " ").split())
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(each)) for each in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("Expected addresses or networks, such as 10.0.0.7 10.1.0.0/16.") from None
+
+
+def _mail_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_server = parts.scheme in ("smtp", "smtps") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        is_server = False
+    if not is_server:
+        raise ValueError("Expected smtp://user:password@host:587 or smtps://user:password@host.")
     return text
 
 
@@ -183,8 +219,14 @@ VARIABLES = (
         "",
         "secret_key",
         _secret,
-        "Signs page cursors: at least 32 characters, the same for every worker. Made at "
-        "random when not set.",
+        "Signs page cursors, and seals tokens and cookies of accounts: at least 32 characters, "
+        "the same for every worker. Made at random when not set.",
+    ),
+    _variable(
+        "",
+        "previous_secret_keys",
+        _secrets,
+        "Keys of before that are still accepted, separated by commas or spaces.",
     ),
     _variable(
         "store",
@@ -296,6 +338,26 @@ VARIABLES = (
         _origin,
         "Where the world reaches this server, such as `https://shop.example`.",
     ),
+    _variable(
+        "web",
+        "proxies",
+        _networks,
+        "Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    ),
+    Variable(
+        "TILTH_MAIL_URL",
+        "mail",
+        "url",
+        _mail_url,
+        "Who delivers mail: `smtp://user:password@host:587`, or `smtps://…`.",
+    ),
+    Variable(
+        "TILTH_MAIL_FROM",
+        "mail",
+        "sender",
+        _text,
+        "What mail comes from, such as `Shop <accounts@shop.example>`.",
+    ),
     Variable(
         "TILTH_RELAY_POLL_SECONDS",
         "relay",
@@ -335,7 +397,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     given = {name: text for name, text in environ.items() if name.startswith(PREFIX) and text}
     known = {variable.name for variable in VARIABLES}
     findings = [_unknown(name, known) for name in sorted(given.keys() - known)]
-    values: dict[str, dict[str, Any]] = {"": {}, "store": {}, "web": {}, "relay": {}}
+    values: dict[str, dict[str, Any]] = {"": {}, "store": {}, "web": {}, "relay": {}, "mail": {}}
     for variable in VARIABLES:
         if variable.name in given:
             try:
@@ -346,7 +408,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     findings += cors_findings(web)
     if findings:
         raise SetupError(*findings)
-    return Settings(store=store, web=web, relay=RelaySettings(**values["relay"]), **values[""])
+    relay, mail = RelaySettings(**values["relay"]), MailSettings(**values["mail"])
+    return Settings(store=store, web=web, relay=relay, mail=mail, **values[""])
 
 
 def cors_findings(web: WebSettings) -> list[Finding]:

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.types import TypeEngine
 
+SUPERUSER = "superuser"
+"""The role that has every permission. Policies name the roles they let in, this one too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -36,6 +39,9 @@ class Actor:
     @property
     def is_signed_in(self) -> bool:
         return self.id is not None
+
+    def permits(self, permission: str) -> bool:
+        return permission in self.permissions or SUPERUSER in self.roles
 
     def may_in(self, resource: str, action: str) -> bool:
         """Whether the credential reaches so far; what the identity may, policies say.

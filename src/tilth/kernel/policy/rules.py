@@ -79,7 +79,7 @@ class Permission(Rule):
         self.name = name
 
     def holds_for(self, actor: Actor) -> bool:
-        return self.name in actor.permissions
+        return actor.permits(self.name)
 
 
 class Assured(Rule):

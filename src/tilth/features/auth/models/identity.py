@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Join, Select, bindparam, select
+from sqlalchemy import Join, Select, bindparam, exists, literal_column, select
 
-from tilth.features.auth.models.tables import PASSWORDS, PERMISSIONS, ROLES, USER_ROLES, USERS
+from tilth.features.auth.models.tables import (
+    FACTORS,
+    PASSWORDS,
+    PERMISSIONS,
+    REFRESH_TOKENS,
+    ROLES,
+    USER_ROLES,
+    USERS,
+)
 
 IDENTITY = (
     USERS.c.id.label("user_id"),
@@ -56,6 +64,16 @@ def user_look() -> Select[Any]:
     )
 
 
+def token_look() -> Select[Any]:
+    """The same, while what came from one sign-in by token has not been ended."""
+    alive = exists(
+        select(literal_column("1")).where(
+            REFRESH_TOKENS.c.family == bindparam("family", type_=REFRESH_TOKENS.c.family.type)
+        )
+    )
+    return user_look().where(alive)
+
+
 def password_look() -> Select[Any]:
     """The user with one of three normal forms, and the hash of their password.
 
@@ -64,8 +82,13 @@ def password_look() -> Select[Any]:
     keys = (USERS.c.username_key, USERS.c.email_key, USERS.c.phone_key)
     asked = [key == bindparam(key.name, type_=key.type) for key in keys]
     source = USERS.outerjoin(PASSWORDS, PASSWORDS.c.user_id == USERS.c.id)
+    has_factor = exists(
+        select(literal_column("1")).where(
+            FACTORS.c.user_id == USERS.c.id, FACTORS.c.confirmed_at.is_not(None)
+        )
+    )
     return (
-        select(*IDENTITY, PASSWORDS.c.hash, USERS.c.disabled_at)
+        select(*IDENTITY, PASSWORDS.c.hash, has_factor.label("has_factor"))
         .select_from(with_identity(source))
-        .where(asked[0] | asked[1] | asked[2])
+        .where(asked[0] | asked[1] | asked[2], USERS.c.disabled_at.is_(None))
     )

@@ -12,9 +12,6 @@ from sqlalchemy.orm import Session
 from tilth.features.auth.models.tables import PERMISSIONS, ROLES, USER_ROLES
 from tilth.kit.ids import uuid7
 
-SUPERUSER = "superuser"
-"""Has every permission. A role like any other otherwise: policies name the roles they let in."""
-
 
 def make_role(session: Session, name: str, permissions: Iterable[str], now: datetime) -> None:
     """Repeated, it adds permissions."""

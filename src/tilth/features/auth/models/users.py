@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from tilth.features.auth.models.tables import FACTORS, PASSWORDS, USERS
+from tilth.features.auth.service.names import Name
 from tilth.kit.ids import uuid7
-
-Identifier = Literal["username", "email", "phone"]
-IDENTIFIERS: tuple[Identifier, ...] = ("username", "email", "phone")
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """One identifier. given: as it was typed. key: its normal form, by which it is found."""
-
-    kind: Identifier
-    given: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +71,7 @@ def new_account(
     made = uuid7()
     values: dict[str, Any] = {"id": made, "created_at": now, "epoch": 0}
     for name in names:
-        values |= {name.kind: name.given, f"{name.kind}_key": name.key}
+        values |= {name.kind: name.shown, f"{name.kind}_key": name.key}
         if name.kind in verified:
             values[f"{name.kind}_verified_at"] = now
     session.execute(insert(USERS).values(values))

@@ -8,15 +8,14 @@ Source: OWASP ASVS 5.0 section 3.5; Fetch Metadata (https://www.w3.org/TR/fetch-
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Collection
 from dataclasses import dataclass
-from hashlib import sha256
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
 from tilth.errors import BadRequest, Forbidden
+from tilth.kit.secrets import is_same, keyed_digest
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 TOKEN_HEADER = "x-csrf-token"
@@ -46,10 +45,8 @@ class Borders:
             return
         if self._says_nothing(headers) and self._cannot_be_a_form(method, headers):
             return
-        if self._says_nothing(headers) and session is not None:
-            sent = headers.get(TOKEN_HEADER, "")
-            if hmac.compare_digest(sent.encode(), self.token(session).encode()):
-                return
+        if self._says_nothing(headers) and self._has_token(headers, session):
+            return
         raise Forbidden(
             "This request seems to come from another site. Send it from a page of this one, or with "
             "a bearer token instead of a cookie.",
@@ -72,7 +69,11 @@ class Borders:
 
     def token(self, session: bytes) -> str:
         """What a page may send as X-CSRF-Token; good for as long as the session is."""
-        return hmac.new(self.token_key, session, sha256).hexdigest()
+        return keyed_digest(self.token_key, "csrf", session.hex()).hex()
+
+    def _has_token(self, headers: Headers, session: bytes | None) -> bool:
+        sent = headers.get(TOKEN_HEADER, "")
+        return session is not None and is_same(sent, self.token(session))
 
     def _is_from_here(self, headers: Headers) -> bool:
         site = headers.get("sec-fetch-site")

@@ -42,7 +42,7 @@ def admit(
     near = Rate(cost, limits.per_address, WINDOW_SECONDS)
     overall = Rate("overall", limits.overall, WINDOW_SECONDS)
     reading = take(session, counter_key("near", neighbourhood_of(origin.address)), near, now_ms)
-    readings = (reading,)
+    readings: tuple[Reading, ...] = (reading,)
     if reading.is_allowed:
         readings += (take(session, counter_key("overall"), overall, now_ms),)
     wait = max(each.wait_seconds for each in readings)
