@@ -301,8 +301,8 @@ class Application(FastAPI):
         units = self._units(database, chapters.values())
         self._relay = self._relay_from(schema, units)
         secret = self.settings.secret_key or secrets.token_hex(32)
-        # Those of the batteries need the backend that they become part of.
-        readers = list(self._readers)
+        # What the batteries add needs the backend that it becomes part of.
+        readers, states = list(self._readers), dict[str, object]()
         backend = Backend(
             title=self.title,
             version=self.version,
@@ -324,7 +324,9 @@ class Application(FastAPI):
             notes=self.notes,
             own=(*((OWN,) if units is not None else ()), *self._own()),
             roles=MappingProxyType(dict(self._roles)),
+            states=states,
         )
+        states |= {each.name: each.state(backend) for each in self._batteries}
         readers.extend(reader for each in self._batteries for reader in each.readers(backend))
         return backend
 

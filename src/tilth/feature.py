@@ -33,6 +33,7 @@ class Backend:
     units: for writing; None when no policy lets anyone, or the database is not ours. schemes: OpenAPI security schemes of the readers. user_document: the OpenAPI document of the developer's
     own routes, made anew on each call. notes: what adopting a database renamed or left out.
     own: Tilth's own tables that this application uses. roles: declared in code, with their permissions.
+    states: by the name of the feature.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Backend:
     notes: tuple[str, ...] = ()
     own: tuple[MetaData, ...] = ()
     roles: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    states: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def _no_findings(*_: object) -> Sequence[Finding]:
@@ -77,6 +79,10 @@ def _no_life(backend: Backend) -> AbstractAsyncContextManager[object]:
     return nullcontext()
 
 
+def _no_state(backend: Backend) -> object:
+    return None
+
+
 def _no_schemes() -> Mapping[str, Mapping[str, object]]:
     return MappingProxyType({})
 
@@ -96,6 +102,7 @@ class Feature:
     checks: what is wrong between the schema and the developer's own routes. refusals: what is wrong
     with the settings. metadata: its own tables. schemes: OpenAPI security schemes of its readers.
     layers: around every request, inside those everybody has. life: entered while it serves.
+    state: what its own routes and commands find again in Backend.states.
     """
 
     name: str
@@ -107,6 +114,7 @@ class Feature:
     schemes: Mapping[str, Mapping[str, object]] = field(default_factory=_no_schemes)
     layers: Callable[[Backend], Sequence[Middleware]] = _no_layers
     life: Callable[[Backend], AbstractAsyncContextManager[object]] = _no_life
+    state: Callable[[Backend], object] = _no_state
 
 
 class Battery(Protocol):

@@ -64,6 +64,12 @@ def user_look() -> Select[Any]:
     )
 
 
+def account_look() -> Select[Any]:
+    """The columns of the user with an id, but for preferences."""
+    columns = [column for column in USERS.c if column is not USERS.c.preferences]
+    return select(*columns).where(USERS.c.id == bindparam("user_id"), USERS.c.disabled_at.is_(None))
+
+
 def token_look() -> Select[Any]:
     """The same, while what came from one sign-in by token has not been ended."""
     alive = exists(

@@ -132,6 +132,12 @@ def end_session(session: Session, session_id: UUID, user_id: UUID) -> bytes | No
     )
 
 
+def end_by_digest(session: Session, digest: bytes) -> Any:
+    """Id and user of the one that was ended; None when there is none."""
+    gone = delete(SESSIONS).where(SESSIONS.c.digest == digest)
+    return session.execute(gone.returning(SESSIONS.c.id, SESSIONS.c.user_id)).one_or_none()
+
+
 def end_sessions(session: Session, user_id: UUID, *, but: UUID | None = None) -> list[bytes]:
     """The digests of those ended: all of a user, or all but one; those acted in for support too."""
     whose = or_(SESSIONS.c.user_id == user_id, SESSIONS.c.impersonator_id == user_id)

@@ -75,7 +75,7 @@ async def end_account(accounts: Accounts, proved: Proved, origin: Origin) -> Non
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _text(value) for name, value in row.items() if name not in NOT_EXPORTED}
+    return {str(name): _text(value) for name, value in row.items() if name not in NOT_EXPORTED}
 
 
 def _text(value: Any) -> Any:

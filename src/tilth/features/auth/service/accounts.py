@@ -15,7 +15,7 @@ from tilth.feature import Backend
 from tilth.features.auth.adapters.development import terminal_mail
 from tilth.features.auth.adapters.smtp import SmtpMail, smtp_server_from
 from tilth.features.auth.models.api_keys import key_look
-from tilth.features.auth.models.identity import password_look, token_look, user_look
+from tilth.features.auth.models.identity import account_look, password_look, token_look, user_look
 from tilth.features.auth.models.sessions import session_look
 from tilth.features.auth.port import Mail
 from tilth.features.auth.service.bearer import LONGEST, Tokens, token_keys
@@ -49,6 +49,7 @@ class Looks:
     token: Look
     key: Look
     password: Look
+    account: Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ def open_accounts(options: Auth, backend: Backend) -> Accounts:
             Look(token_look(), dialect),
             Look(key_look(), dialect),
             Look(password_look(), dialect),
+            Look(account_look(), dialect),
         ),
         verified=Believed(BASIC_BELIEVED),
         actors=Believed(timedelta(seconds=options.cache_seconds)),

@@ -66,6 +66,6 @@ def _check_not_upwards(accounts: Accounts, session: Session, actor: Actor, user_
     permitted = frozenset(p for role in theirs for p in stored.get(role, ()))
     permissions = permissions_of(accounts.backend.roles, theirs, permitted)
     is_equal = str(user_id) == actor.id or PERMISSION in permissions or SUPERUSER in theirs
-    beyond = not permissions <= actor.permissions and not actor.permits("")
-    if is_equal or beyond or (not actor.permits("") and not theirs <= actor.roles):
+    is_within = permissions <= actor.permissions and theirs <= actor.roles
+    if is_equal or not (is_within or SUPERUSER in actor.roles):
         raise Forbidden("Nobody may act as somebody who may as much or more.", code="upwards")
