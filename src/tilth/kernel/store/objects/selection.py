@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from sqlalchemy.orm.strategy_options import _AbstractLoad
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import SelectBase
 
-from tilth.errors import QueryError
+from tilth.errors import BadRequest, QueryError
 from tilth.kernel.plan.given import exposed_as
 from tilth.kernel.plan.order import order_from, tie_breakers
 from tilth.kernel.plan.shape import SortKey
@@ -91,7 +91,10 @@ def values_selected(chosen: Selection, names: Sequence[str]) -> Select[Any]:
 
 def order_from_name(query: Query[Any], name: str) -> tuple[SortKey, ...]:
     """A field, or a field of a to-one relation, is found as one that is sorted by is."""
-    return order_from(query.sight, query.access, [name])
+    try:
+        return order_from(query.sight, query.access, [name])
+    except BadRequest as exc:
+        raise QueryError(f"{query.model.__name__}: {exc.detail}") from exc
 
 
 def counted(chosen: Selection) -> Select[Any]:
@@ -149,7 +152,7 @@ def _ordering(chosen: Selection) -> Iterator[Sql]:
 
 
 def _loads(query: Query[Any], dialect: Dialect) -> Iterator[ORMOption]:
-    yield from _hiding(query.access, query.sight)
+    yield from _hiding(query.access)
     for path in query.related:
         yield from _beside(query, path, dialect)
     for path in query.prefetched:
@@ -180,7 +183,7 @@ def _load_along(query: Query[Any], path: str, dialect: Dialect, *, joined: bool)
         by_join = joined and (criterion is None or not _asks_elsewhere(criterion))
         step = joinedload if by_join else selectinload
         start: Any = step if load is None else getattr(load, step.__name__)
-        load = start(attribute).options(*_hiding(access, query.sight))
+        load = start(attribute).options(*_hiding(access))
     found: _AbstractLoad = load
     return found
 
@@ -202,7 +205,8 @@ def _over_attributes(criterion: Sql, model: type) -> Sql:
 def limits_of(sight: Sight, dialect: Dialect, model: type) -> Limits:
     """What restricts the rows and columns of a class, whose objects a relation leads to.
 
-    Nothing does for a class that is not exposed: the API does not lead there either.
+    The most derived class that is exposed decides. Nothing does where none is: the API does not lead
+    there either.
     """
     resource = exposed_as(sight.schema, model)
     if resource is None:
@@ -210,7 +214,7 @@ def limits_of(sight: Sight, dialect: Dialect, model: type) -> Limits:
     access = sight.access(resource.name)
     criterion = _criterion(access, sight, dialect)
     restricted = () if criterion is None else (with_loader_criteria(model, criterion),)
-    return Limits(restricted, dict(_hidden(access, sight)))
+    return Limits(restricted, frozenset(_hidden(access)))
 
 
 def _criterion(access: Access, sight: Sight, dialect: Dialect) -> Sql | None:
@@ -223,30 +227,18 @@ def _asks_elsewhere(criterion: Sql) -> bool:
     return any(isinstance(part, SelectBase) for part in visitors.iterate(criterion))
 
 
-def _hiding(access: Access, sight: Sight) -> Iterator[Any]:
-    return deferred(dict(_hidden(access, sight)))
+def _hiding(access: Access) -> Iterator[Any]:
+    return deferred(access.resource.model, _hidden(access))
 
 
-def _hidden(access: Access, sight: Sight) -> Iterator[tuple[str, type]]:
-    """Fields that the actor may not read, or not on every row, and the class that has them.
-
-    Keys are what objects are made of. A row of a class may be of a more derived one, which has
-    fields of its own.
-    """
-    yield from _hidden_in(access, frozenset())
-    resource = access.resource
-    for other in sight.schema.values():
-        if other is not resource and issubclass(other.model, resource.model):
-            yield from _hidden_in(sight.access(other.name), resource.fields.keys())
-
-
-def _hidden_in(access: Access, known: Collection[str]) -> Iterator[tuple[str, type]]:
+def _hidden(access: Access) -> Iterator[str]:
+    """Fields that the actor may not read, or not on every row; keys are what objects are made of."""
     resource = access.resource
     held = {name for each in resource.relations.values() for name in each.local}
     for name in resource.fields:
         hidden = name not in access.fields or name in access.masked
-        if hidden and name not in known and name not in resource.key and name not in held:
-            yield name, resource.model
+        if hidden and name not in resource.key and name not in held:
+            yield name
 
 
 def origin_of(query: Query[Any], dialect: Dialect, fetch: Fetch) -> Origin:

@@ -16,7 +16,7 @@ from tilth.errors import QueryError, TilthError
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.sessions.engines import Engines
 from tilth.kernel.store.sessions.flushes import WORK, keep_events, own_work
-from tilth.kernel.store.sessions.loads import ENDPOINT, give_up_restricted, watch_loads
+from tilth.kernel.store.sessions.loads import ENDPOINT, give_up_restricted, seal, watch_loads
 from tilth.kernel.store.validation import validate_flushes
 
 Explain = Callable[[BaseException], TilthError | None]
@@ -34,16 +34,32 @@ class UnitSession(Session):
 
     generation = 0
 
-    def count_up(self, transaction: object = None) -> None:
+    def count_up(self) -> None:
         self.generation += 1
+
+    def made_worthless(self, transaction: object = None) -> None:
+        self.count_up()
+        for each in self.identity_map.values():
+            seal(each)
 
     def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
         super().expire(instance, attribute_names)
         self.count_up()
+        seal(instance)
 
     def expire_all(self) -> None:
         super().expire_all()
-        self.count_up()
+        self.made_worthless()
+
+    def refresh(
+        self,
+        instance: object,
+        attribute_names: Iterable[str] | None = None,
+        with_for_update: Any = None,
+    ) -> None:
+        super().refresh(instance, attribute_names, with_for_update)
+        if attribute_names is None:
+            seal(instance)
 
     def close(self) -> None:
         super().close()
@@ -69,7 +85,7 @@ class Sessions:
         self._make = sessionmaker(class_=UnitSession, expire_on_commit=False)
         validate_flushes(self._make)
         event.listen(self._make, "before_flush", _refuse_where_reading)
-        event.listen(self._make, "after_soft_rollback", UnitSession.count_up)
+        event.listen(self._make, "after_soft_rollback", UnitSession.made_worthless)
         keep_events(self._make)
         watch_loads(self._make)
 
