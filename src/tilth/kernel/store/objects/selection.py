@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Select,
+    UnaryExpression,
     and_,
     exists,
     func,
@@ -22,6 +23,7 @@ from sqlalchemy.orm import class_mapper, joinedload, selectinload, with_loader_c
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.orm.strategy_options import _AbstractLoad
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.operators import desc_op, nulls_first_op, nulls_last_op
 from sqlalchemy.sql.selectable import SelectBase
 
 from tilth.errors import BadRequest, QueryError
@@ -142,13 +144,22 @@ def _ordering(chosen: Selection) -> Iterator[Sql]:
     query, seen = chosen.query, set()
     for each in (*query.order, *tie_breakers(query.access)):
         if not isinstance(each, SortKey):
-            yield each
+            yield _nulls_placed(each)
             continue
         place = (tuple(hop.relation.name for hop in each.hops), each.field)
         if place not in seen:
             seen.add(place)
             value = value_of(chosen.page.at(each.hops), each.field)
             yield in_order(key_of(each, value, chosen.binds), chosen.binds.dialect.name)
+
+
+def _nulls_placed(expression: Sql) -> Sql:
+    """Where names and PostgreSQL put them, unless the expression says where."""
+    if not isinstance(expression, UnaryExpression):
+        return expression.nulls_last()
+    if expression.modifier in (nulls_first_op, nulls_last_op):
+        return expression
+    return expression.nulls_first() if expression.modifier is desc_op else expression.nulls_last()
 
 
 def _loads(query: Query[Any], dialect: Dialect) -> Iterator[ORMOption]:
