@@ -184,7 +184,7 @@ def json_value(value: Any, places: int = 0) -> Any:
         case bytes():
             return b64encode(value).decode()
         case datetime():
-            return value.isoformat() + "Z"
+            return value.replace(tzinfo=None).isoformat() + "Z"
         case date() | time() | UUID():
             return str(value) if isinstance(value, UUID) else value.isoformat()
         case timedelta():

@@ -28,7 +28,7 @@ from sqlalchemy.sql.selectable import SelectBase
 
 from tilth.errors import BadRequest, QueryError
 from tilth.kernel.plan.given import exposed_as
-from tilth.kernel.plan.order import order_from, tie_breakers
+from tilth.kernel.plan.order import place_from, tie_breakers
 from tilth.kernel.plan.shape import SortKey
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.access import Access
@@ -86,15 +86,14 @@ def values_selected(chosen: Selection, names: Sequence[str]) -> Select[Any]:
     """Of the fields of these names, "team__name" among them, masked as the actor may read them."""
     columns = []
     for name in names:
-        [key, *_] = order_from_name(chosen.query, name)
+        key = _place_of(chosen.query, name)
         columns.append(value_of(chosen.page.at(key.hops), key.field).label(name))
     return _windowed(chosen, select(*columns))
 
 
-def order_from_name(query: Query[Any], name: str) -> tuple[SortKey, ...]:
-    """A field, or a field of a to-one relation, is found as one that is sorted by is."""
+def _place_of(query: Query[Any], name: str) -> SortKey:
     try:
-        return order_from(query.sight, query.access, [name])
+        return place_from(query.sight, query.access, name)
     except BadRequest as exc:
         raise QueryError(f"{query.model.__name__}: {exc.detail}") from exc
 
