@@ -19,7 +19,7 @@ help:
 	@echo "make test   every test, on SQLite and PostgreSQL"
 	@echo "make check  format, lint, types, import walls, house rules"
 	@echo "make docs   links and code blocks of README and docs"
-	@echo "make bench  measure Tilth beside its peers, its growth and its start-up (an hour)"
+	@echo "make bench  measure Tilth beside its peers, its growth and its start-up (half an hour)"
 	@echo "make bench-quick  a look at each, in under two minutes"
 	@echo "make setup  only install into .venv"
 	@echo "make lock   renew the locked dependencies (needs uv)"
@@ -43,6 +43,8 @@ check: $(TOOLS)
 # The bench starts PostgreSQL as the tests do, so it needs their tools.
 bench: $(TOOLS)
 	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/stages.py
+	$(BIN)/python bench/growth.py
 	$(BIN)/python bench/startup.py
 
 bench-quick: $(TOOLS)

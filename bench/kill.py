@@ -218,7 +218,7 @@ def prepared(folder: Path, url: str) -> Path:
     app = folder / "entries.py"
     app.write_text(APP)
     environment = {**os.environ, "TILTH_DATABASE": url}
-    command = [TILTH, "create-tables", str(app)]
+    command = [str(TILTH), "create-tables", str(app)]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     return app
 

@@ -75,7 +75,7 @@ def main() -> None:
             _measured("python alone", runs, None, NOTHING),
             _measured("import tilth", runs, 0.6, IMPORT),
             *(
-                _measured(f"boot, {tables} tables", runs, budget, BOOT, _database(folder, tables))
+                _measured(f"boot, {tables} tables", runs, budget, BOOT, database_of(folder, tables))
                 for tables, budget in sizes
             ),
         ]
@@ -104,7 +104,7 @@ def _children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _database(folder: str, tables: int) -> str:
+def database_of(folder: str, tables: int) -> str:
     """Ten columns to a table, each table but the first with a foreign key to one before it."""
     path = Path(folder) / f"{tables}.db"
     connection = sqlite3.connect(path)

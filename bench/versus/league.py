@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def fill(url: str, heroes: int = HEROES) -> None:
     with engine.begin() as connection:
         connection.execute(insert(Team), team_rows())
         rows = hero_rows(heroes)
-        while some := [row for row, _ in zip(rows, range(10_000), strict=False)]:
+        while some := list(islice(rows, 10_000)):
             connection.execute(insert(Hero), some)
     _settle(engine)
     engine.dispose()

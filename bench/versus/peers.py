@@ -24,7 +24,7 @@ GUNICORN: Command = (
 class Peer:
     """folder: in bench/peers, of its code and its requirements.lock. command: ends before the port.
 
-    own: it has an environment of its own; otherwise it runs in Tilth's.
+    own: it has an environment of its own; otherwise it runs in Tilth's. probe: answered once it serves.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Peer:
     command: Command
     own: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
+    probe: str = "/api/heroes/1"
 
     @property
     def place(self) -> Path:

@@ -74,7 +74,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], peer: Peer, port: i
         if process.poll() is not None:
             raise RuntimeError(f"{peer.name} ended with {process.returncode} instead of serving.")
         try:
-            if ask_once(port, request("GET", "/api/heroes/1", False)).startswith(b"HTTP/1.1 200"):
+            if ask_once(port, request("GET", peer.probe, False)).startswith(b"HTTP/1.1 200"):
                 return
         except OSError:
             pass

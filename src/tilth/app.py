@@ -13,21 +13,23 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from os import environ
 from threading import Lock
+from time import monotonic
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tilth.errors import Finding, SetupError
-from tilth.feature import Backend, Feature
+from tilth.feature import Backend, Feature, Living
 from tilth.kernel.events.catalog import catalog_from
 from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
@@ -56,6 +58,7 @@ from tilth.runtime.web.actor import CredentialReader, actor_of
 from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
 from tilth.runtime.web.middleware.limits import RateLimiter
+from tilth.runtime.web.middleware.shortcut import DirectRoute, Shortcut
 from tilth.runtime.web.problem import exception_handlers
 from tilth.scopes import APPLICATION, Opening, scope_findings
 from tilth.settings import Settings, cors_findings, load_settings
@@ -117,6 +120,7 @@ class Application(FastAPI):
         # The first endpoints may ask for them at once, each in its thread.
         self._opening = Lock()
         self._backend: Backend | None = None
+        self._look_again, self._observed = 0.0, True
         self.router.lifespan_context = self._alive(self.router.lifespan_context)
 
     def expose(
@@ -202,11 +206,14 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         backend = self.freeze()
+        app = super().build_middleware_stack()
         for feature in self.features:
-            self.router.routes.extend(feature.routes(backend))
+            for route in feature.routes(backend):
+                if isinstance(route, DirectRoute) and not self.user_middleware:
+                    app = Shortcut(app, route, tuple(self.router.routes))
+                self.router.routes.append(route)
         self.router.routes.extend(health_routes({"database": backend.store.database.ping}))
-        stack = web_stack(self.settings, limiter=self._limiter)
-        return wrapped(super().build_middleware_stack(), stack)
+        return wrapped(app, web_stack(self.settings, limiter=self._limiter))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -216,7 +223,22 @@ class Application(FastAPI):
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": f"\n{error}"})
                 return
-        await super().__call__({**scope, APPLICATION: self}, receive, send)
+        scope = {**scope, APPLICATION: self}
+        if scope["type"] == "http" and not self.root_path and not self._is_observed():
+            await Starlette.__call__(self, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def _is_observed(self) -> bool:
+        """Whether FastAPI has telemetry to write, which it asks the environment at every request.
+
+        That costs more than all of Tilth's middleware, so here it is asked once a second.
+        """
+        if monotonic() >= self._look_again:
+            self._look_again = monotonic() + 1.0
+            telemetry = getattr(self, "_native_telemetry", None)
+            self._observed = telemetry is None or telemetry.enabled()
+        return self._observed
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
@@ -318,10 +340,16 @@ class Application(FastAPI):
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             async with inner(app) as state:
                 self.freeze()
+                if self.middleware_stack is None:
+                    self.middleware_stack = self.build_middleware_stack()
                 if self._relay is not None:
                     self._relay.start()
                 try:
-                    yield state
+                    async with AsyncExitStack() as living:
+                        for route in self.router.routes:
+                            if isinstance(route, Living):
+                                await living.enter_async_context(route.alive())
+                        yield state
                 finally:
                     if self._relay is not None:
                         await self._relay.stop()

@@ -1,7 +1,9 @@
 """What an application is made of once it is checked, and what one battery adds to it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
@@ -55,6 +57,14 @@ def _no_findings(schema: Schema, own: Sequence[BaseRoute]) -> Sequence[Finding]:
 
 def _no_routes(backend: Backend) -> Sequence[BaseRoute]:
     return ()
+
+
+@runtime_checkable
+class Living(Protocol):
+    """A route that has something to do while the application serves."""
+
+    def alive(self) -> AbstractAsyncContextManager[None]:
+        """Entered at the start, in the application's event loop, and left at its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,10 @@ VARIABLES = (
     ),
     _variable("store", "pooler", _flag, "`true` behind a transaction pooler such as PgBouncer."),
     _variable(
-        "store", "sqlite_readers", _count, "Connections that read one SQLite file at the same time."
+        "store",
+        "sqlite_readers",
+        _count,
+        "Threads that read one SQLite file at the same time, for reads that take longer than 2 ms.",
     ),
     _variable(
         "web",

@@ -123,7 +123,7 @@ def test_application_is_served_with_its_policies(
     made = run("create-tables", "app.py", "--json", cwd=heroes_folder)
     again = run("create-tables", "app.py", cwd=heroes_folder)
 
-    assert [name.partition("_")[0] for name in made.document["created"]] == ["tilth"] * 3
+    assert [name.partition("_")[0] for name in made.document["created"]] == ["tilth"] * 4
     assert (again.code, again.out) == (0, "")
     with start("serve", "app.py", cwd=heroes_folder) as server:
         items = client.get(f"{server.base}/api/heroes").json()["items"]
@@ -177,7 +177,7 @@ def test_missing_tables_are_told_and_not_made(
     ended = run("serve", "app.py", cwd=tmp_path, TILTH_DATABASE=database_url)
 
     assert ended.code == 1
-    assert "has no table team, hero, secret, tilth_event, " in ended.err
+    assert "has no table team, hero, secret, tilth_accepted, " in ended.err
     assert "tilth create-tables app.py" in ended.err
     assert tables_of(database_url) == {"artist", "album"}
 

@@ -16,13 +16,17 @@ TESTS = r"(tests|examples)/.*test_"
 UNITS = frozenset({"src/tilth/kernel/store/unit.py", "src/tilth/kernel/store/sessions/sessions.py"})
 
 # Where an unforeseen error becomes an answer: for the client, for /readyz, for the waiting thread,
-# for the developer whose file cannot be imported, for the event that will be delivered again.
+# for the developer whose file cannot be imported, for the event that will be delivered again, for
+# the handlers of the developer that a shortcut went past, for who asks what became of accepted work.
 EDGES = frozenset(
     {
-        "src/tilth/runtime/web/middleware/problems.py",
+        "src/tilth/runtime/web/middleware/guard.py",
+        "src/tilth/runtime/web/middleware/shortcut.py",
         "src/tilth/runtime/web/health.py",
+        "src/tilth/features/api/service/later/work.py",
         "src/tilth/runtime/relay/call.py",
         "src/tilth/kernel/store/drivers/sqlite.py",
+        "src/tilth/kernel/store/unit.py",
         "src/tilth/cli/discover.py",
     }
 )

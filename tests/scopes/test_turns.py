@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import anyio.lowlevel
 import httpx
 import pytest
 from sqlalchemy import select
@@ -174,7 +175,7 @@ async def test_a_cancelled_wait_takes_no_turn(impatient: Tilth, client: httpx.As
     holding = asyncio.create_task(client.post("/hold"))
     await impatient.state.held.wait()
     waiting = asyncio.create_task(client.post("/write"))
-    await asyncio.sleep(0)
+    await anyio.lowlevel.checkpoint()
     waiting.cancel()
     impatient.state.go_on.set()
 

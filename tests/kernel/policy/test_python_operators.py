@@ -102,6 +102,10 @@ def test_python_may_decide_what_is_not_of_rows(rule: str, find: Find) -> None:
     assert find(f"policy = Policy(read={rule})") == []
 
 
+def test_python_may_choose_among_policies(find: Find) -> None:
+    assert find("policy = None or Policy(read=public)") == []
+
+
 def test_a_policy_without_source_is_taken_as_it_is() -> None:
     names: dict[str, Any] = {"Policy": Policy, "public": public}
     exec("policy = Policy(read=public)", names)

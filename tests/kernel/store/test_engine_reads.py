@@ -74,7 +74,7 @@ async def test_wait_for_a_connection_is_bounded(heroes_url: str, opened: Any) ->
     )
 
     slow, waiting = await asyncio.gather(
-        fetch_endless(database), fetch(database, BY_ID, wanted=1), return_exceptions=True
+        fetch_endless(database), fetch_endless(database), return_exceptions=True
     )
 
     assert isinstance(slow, Unavailable)

@@ -18,6 +18,7 @@ from tilth.kernel.store.sync import sync_engine
 pytestmark = pytest.mark.anyio
 
 COUNT = "SELECT count(*) FROM hero"
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
 MakeHeroes = Callable[[Any], None]
 
@@ -198,3 +199,36 @@ async def test_tilth_lower_agrees_with_postgresql(postgres_url: str, opened: Any
     found = await opened("sqlite://").fetch("SELECT tilth_lower(?)", [text])
 
     assert found == [wanted]
+
+
+async def test_short_read_waits_for_no_thread(
+    sqlite_url: str, opened: Any, make_heroes: MakeHeroes
+) -> None:
+    make_heroes(sqlite_url)
+    database = opened(sqlite_url, statement_seconds=30, sqlite_readers=1)
+    endless = asyncio.create_task(database.fetch(ENDLESS, []))
+    await asyncio.wait([endless], timeout=0)
+
+    rows = await database.fetch(COUNT, [])
+
+    assert (rows, endless.done()) == ([(3,)], False)
+    endless.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await endless
+
+
+async def test_long_read_leaves_the_event_loop_to_others(
+    sqlite_url: str, opened: Any, make_heroes: MakeHeroes
+) -> None:
+    make_heroes(sqlite_url)
+    database = opened(sqlite_url, statement_seconds=0.2, sqlite_readers=1)
+    turns = 0
+
+    for _ in range(2):  # the second time it is known to be long
+        endless = asyncio.create_task(database.fetch(ENDLESS, []))
+        while not endless.done():
+            turns += 1
+            await asyncio.wait([endless], timeout=0)
+        assert isinstance(endless.exception(), Unavailable)
+
+    assert turns > 100

@@ -7,7 +7,20 @@ from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, select, text, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    event,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from tilth.errors import Conflict, ProblemError, Unavailable
@@ -231,4 +244,102 @@ async def test_file_that_was_replaced_is_opened_anew(sqlite_url: str, tmp_path: 
         engine.dispose()
         await units.run(start_at_zero)
         assert await units.run(value) == 0
+    await units.close()
+
+
+def blocked_until(go: Event) -> Callable[[Session], bool]:
+    return lambda session: go.wait(SECONDS)
+
+
+async def asked_at_once(units: Units, *works: Callable[[Session], Any]) -> list[asyncio.Task[Any]]:
+    """All of them wait for their turn, or have had it, when this returns."""
+    tasks = [asyncio.create_task(units.run(work)) for work in works]
+    await asyncio.wait(tasks, timeout=0)
+    return tasks
+
+
+def break_a_reference(session: Session) -> None:
+    """Noticed only by the commit."""
+    session.execute(update(COUNTER).where(COUNTER.c.id == 2).values(next_id=99))
+
+
+def fail(session: Session) -> None:
+    add_one(session, 2)
+    raise Conflict("no")
+
+
+def use_a_table_that_is_not_there(session: Session) -> None:
+    add_one(session, 2)
+    session.execute(text("SELECT * FROM nowhere"))
+
+
+@pytest.mark.parametrize("bad", [fail, break_a_reference, use_a_table_that_is_not_there])
+async def test_unit_that_fails_spoils_none_beside_it(
+    opened: OpenUnits, bad: Callable[[Session], Any]
+) -> None:
+    units, go = opened(pool_size=1), Event()
+    tasks = await asked_at_once(
+        units, blocked_until(go), *[add_one] * 5, bad, *[add_one] * 5, bad, add_one
+    )
+
+    go.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    failed = [place for place, each in enumerate(results) if isinstance(each, Exception)]
+    assert failed == [6, 12]
+    assert [await units.run(value), await units.run(lambda s: value(s, 2))] == [11, 0]
+
+
+def units_with_a_counter(url: str) -> Units:
+    engine = sync_engine(url)
+    create_missing_tables(engine, [METADATA])
+    with engine.begin() as connection:
+        connection.execute(insert(COUNTER).values(id=1, value=0))
+    engine.dispose()
+    return open_units(parsed(url), "label", StoreSettings())
+
+
+async def test_units_that_wait_share_a_commit(sqlite_url: str) -> None:
+    """SQLite only: PostgreSQL commits those of several connections together by itself."""
+    units, go = units_with_a_counter(sqlite_url), Event()
+    commits: list[Connection] = []
+
+    def count(connection: Connection) -> None:
+        commits.append(connection)
+
+    event.listen(Engine, "commit", count)
+    tasks = await asked_at_once(units, blocked_until(go), *[add_one] * 20)
+
+    go.set()
+    results = await asyncio.gather(*tasks)
+
+    event.remove(Engine, "commit", count)
+    await units.close()
+    assert results == [True, *range(1, 21)]
+    assert len(commits) <= 2
+
+
+async def test_who_goes_before_the_shared_commit_leaves_nothing(sqlite_url: str) -> None:
+    """SQLite only: PostgreSQL shares no transaction."""
+    units = units_with_a_counter(sqlite_url)
+    done, more = Event(), Event()
+    go = Event()
+
+    def last(session: Session) -> None:
+        done.set()
+        more.wait(SECONDS)
+
+    first, gone, stays, _ = tasks = await asked_at_once(
+        units, blocked_until(go), add_one, add_one, last
+    )
+    go.set()
+    await asyncio.to_thread(done.wait, SECONDS)
+
+    gone.cancel()
+    await asyncio.wait([gone])
+    more.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert (gone.cancelled(), first.result(), stays.result()) == (True, True, 1)
+    assert await units.run(value) == 1
     await units.close()

@@ -68,16 +68,19 @@ def key_values(access: Access, texts: Sequence[str]) -> list[Any]:
 
     A number has one address: +1 and 01 are no other spellings of 1.
     """
-    fields = [access.resource.fields[name] for name in access.resource.key]
-    if not fields or len(fields) != len(texts):
+    resource = access.resource
+    if not resource.key or len(resource.key) != len(texts):
         raise not_found(access)
-    pairs = zip(fields, texts, strict=True)
-    if any(f.kind.name in _NUMBERS and not _AS_ANSWERED.fullmatch(text) for f, text in pairs):
-        raise not_found(access)
-    try:
-        return [field.kind.parse(text) for field, text in zip(fields, texts, strict=True)]
-    except ValueError as exc:
-        raise not_found(access) from exc
+    values = []
+    for name, text in zip(resource.key, texts, strict=True):
+        kind = resource.fields[name].kind
+        if kind.name in _NUMBERS and not _AS_ANSWERED.fullmatch(text):
+            raise not_found(access)
+        try:
+            values.append(kind.parse(text))
+        except ValueError as exc:
+            raise not_found(access) from exc
+    return values
 
 
 def not_found(access: Access) -> NotFound:

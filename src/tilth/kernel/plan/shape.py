@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tilth.kernel.plan.conditions import Condition
@@ -126,6 +126,14 @@ class ReadShape:
     counting: Counting = "none"
     owner: Owner | None = None
     key_slots: tuple[int, ...] = ()
+    _hash: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        """Computed once: a plan that is kept looks its statement up with every request."""
+        if not self._hash:
+            parts = (self.root, self.where, self.order, self.window, self.counting)
+            self._hash.append(hash((*parts, self.owner, self.key_slots)))
+        return self._hash[0]
 
 
 @dataclass(frozen=True, slots=True)

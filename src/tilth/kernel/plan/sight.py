@@ -14,14 +14,20 @@ from tilth.kit.text import suggest
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An actor before a schema. hooks: what is asked of every plan for a write."""
+    """An actor before a schema. hooks: what is asked of every plan for a write.
+
+    consulted: the names of the resources whose access was asked for, where someone wants to know.
+    """
 
     schema: Schema
     rulebook: Rulebook
     actor: Actor
     hooks: Hooks = field(default_factory=dict)
+    consulted: set[str] | None = None
 
     def access(self, resource_name: str) -> Access:
+        if self.consulted is not None:
+            self.consulted.add(resource_name)
         return self.rulebook.access(resource_name, self.actor)
 
     def rights(self, resource_name: str) -> Rights:

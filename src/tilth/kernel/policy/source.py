@@ -121,6 +121,8 @@ def _parts(node: ast.AST) -> Iterator[ast.expr]:
 def _told(node: ast.expr) -> tuple[str, str] | None:
     """Reason and remedy, when Python decides what the database should."""
     match node:
+        case ast.BoolOp(values=values) if any(map(_is_policy, values)):
+            return None  # which policy, not which rows
         case ast.BoolOp(op=op) if _is_rule(node):
             word, sign = ("and", "&") if isinstance(op, ast.And) else ("or", "|")
             return f"Python's {word!r} keeps only one side of it.", f"Write (a) {sign} (b)."
@@ -147,6 +149,10 @@ def _told_of_comparison(node: ast.Compare) -> tuple[str, str] | None:
 
 def _is_joined(node: ast.expr) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr | ast.BitAnd)
+
+
+def _is_policy(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Policy")
 
 
 def _is_rule(node: ast.expr) -> bool:

@@ -20,7 +20,7 @@ PARAMETERS = frozenset(
 )
 """Query parameters of every collection."""
 
-RESERVED = frozenset({"batch"})
+RESERVED = frozenset({"batch", "work"})
 """Addresses below /api that are no resources."""
 
 SQLITE_DIGITS = 15

@@ -13,6 +13,7 @@ from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.cascades import tell_what_changed, watched_rows
+from tilth.kernel.store.insertion import insert_one
 from tilth.kernel.store.linking import (
     add_links,
     far_end,
@@ -25,7 +26,7 @@ from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.record import Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.telling import tell
-from tilth.kernel.store.upkeep import keep_up, new_entity, remove
+from tilth.kernel.store.upkeep import keep_up, new_values, remove
 from tilth.kernel.store.verdicts import (
     check_masks,
     check_match,
@@ -41,7 +42,7 @@ Result = TypeVar("Result")
 class Change:
     """What one plan has done. before, after: None where there is no row.
 
-    entity: the mapped object of the row, as it is now.
+    entity: the mapped object of the row, as it is now; None where one was neither made nor wanted.
     """
 
     plan: WritePlan
@@ -67,11 +68,11 @@ def told(scope: Scope, job: Callable[[], Result]) -> Result:
     return result
 
 
-def apply(scope: Scope, plan: WritePlan) -> Change:
-    """One change, its events still to be written."""
+def apply(scope: Scope, plan: WritePlan, *, mapped: bool = False) -> Change:
+    """One change, its events still to be written. mapped: the mapped object of a new row is wanted."""
     match plan.action:
         case "create":
-            return _create(scope, plan)
+            return _create(scope, plan, mapped=mapped)
         case "update":
             return _update(scope, plan)
         case "delete":
@@ -80,12 +81,9 @@ def apply(scope: Scope, plan: WritePlan) -> Change:
             return _change_link(scope, plan)
 
 
-def _create(scope: Scope, plan: WritePlan) -> Change:
+def _create(scope: Scope, plan: WritePlan, *, mapped: bool = False) -> Change:
     owner = owner_of(scope, plan)
-    entity = new_entity(scope, plan)
-    scope.session.add(entity)
-    entities.flush(scope.session, plan, entity)
-    key = tuple(class_mapper(type(entity)).primary_key_from_instance(entity))
+    key, entity = _stored(scope, plan, mapped=mapped)
     after = _as_created(scope, plan, key)
     tell(scope, plan.rights, "created", None, after)
     for each in plan.links:
@@ -96,6 +94,21 @@ def _create(scope: Scope, plan: WritePlan) -> Change:
         for child in children.plans:
             _create(scope, _below(child, children, key))
     return Change(plan, None, after, entity)
+
+
+def _stored(scope: Scope, plan: WritePlan, *, mapped: bool) -> tuple[Key, Any]:
+    """The key of the new row, and its mapped object, if there is one."""
+    session, values = scope.session, new_values(scope, plan)
+    insertion = scope.records.insertions.find(plan.resource.model, session)
+    if insertion is not None and not mapped:
+        with entities.refusals_told(session, plan, values):
+            parameters = insertion.parameters(values)
+            if parameters is not None:
+                return insert_one(session, insertion, parameters), None
+    entity = entities.new(plan, values)
+    session.add(entity)
+    entities.flush(session, plan, entity)
+    return tuple(class_mapper(type(entity)).primary_key_from_instance(entity)), entity
 
 
 def owner_of(scope: Scope, plan: WritePlan) -> Record | None:

@@ -3,7 +3,8 @@
     SELECT carriers of page.c0 …, (SELECT json_group_array(…) FROM (block of a to-many relation))
     FROM (SELECT native values AS c0 … FROM root LEFT JOIN to-one … WHERE … ORDER BY … LIMIT …) page
 
-To-many relations are aggregated outside the page, so only for the rows that are answered.
+To-many relations are aggregated outside the page, so only for the rows that are answered. Where there
+are none, the carriers are selected at once: SQLite would sort what comes out of the page again.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ class PageSelect:
     def __init__(self, root: Source, binds: Binds) -> None:
         self.root, self.binds = root, binds
         self.rows: FromClause = root.rows
-        self._columns: list[Sql] = []
+        self.columns: dict[str, Sql] = {}
         self._hops: dict[tuple[Relation, ...], Source] = {}
 
     def take(self, value: Sql) -> str:
         """Add a column; answers its label."""
-        label = f"c{len(self._columns)}"
-        self._columns.append(value.label(label))
+        label = f"c{len(self.columns)}"
+        self.columns[label] = value
         return label
 
     def hop(
@@ -83,7 +84,8 @@ class PageSelect:
         return source
 
     def selected(self) -> Select[Any]:
-        return select(*self._columns).select_from(self.rows)
+        columns = (value.label(label) for label, value in self.columns.items())
+        return select(*columns).select_from(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class Spot:
     ones: tuple[tuple[Branch, Spot], ...]
     lists: tuple[tuple[Branch, Mapping[Sql, str]], ...]
     flags: Mapping[Grant, str]
+
+    @property
+    def is_flat(self) -> bool:
+        """Nothing is aggregated here or below."""
+        return not self.lists and all(below.is_flat for _, below in self.ones)
 
 
 def spot_in(page: PageSelect, node: Node, source: Source, path: tuple[Relation, ...] = ()) -> Spot:
@@ -133,10 +140,16 @@ def _taken_for(page: PageSelect, join: Join, source: Source) -> Mapping[Sql, str
 
 
 class AnswerSelect:
-    """The outer SELECT while it grows: carriers in order, and how to read them back."""
+    """The outer SELECT while it grows: carriers in order, and how to read them back.
 
-    def __init__(self, page: Subquery, binds: Binds, *, nested: bool) -> None:
-        self.page, self.binds, self.nested = page, binds, nested
+    Without a page around it there is only one SELECT, over the columns of the inner one.
+    """
+
+    def __init__(
+        self, columns: Mapping[str, Sql], binds: Binds, *, page: Subquery | None, nested: bool
+    ) -> None:
+        self.columns, self.binds, self.nested = columns, binds, nested
+        self.page = page
         self.carriers: list[Sql] = []
 
     def read(self, spot: Spot) -> RowDecoder:
@@ -149,12 +162,12 @@ class AnswerSelect:
         if not spot.node.grants:
             return None
         flags = spot.flags.items()
-        asked = tuple((grant.key, self._add(self.page.c[label])) for grant, label in flags)
+        asked = tuple((grant.key, self._add(self.columns[label])) for grant, label in flags)
         return Verdicts(known_of(spot.node.grants), asked)
 
     def _field(self, spot: Spot, name: str) -> tuple[str, int, Any]:
         kind = spot.node.access.fields[name].kind
-        value = self.page.c[spot.values[name]]
+        value = self.columns[spot.values[name]]
         return name, self._add(self._carrier(kind, value)), kind.decode
 
     def _carrier(self, kind: Kind, value: Sql) -> Sql:
@@ -162,10 +175,11 @@ class AnswerSelect:
 
     def _one(self, branch: Branch, spot: Spot) -> tuple[str, int, RowDecoder]:
         assert spot.there is not None  # only the root has none
-        place = self._add(self.page.c[spot.there].is_not(None))
+        place = self._add(self.columns[spot.there].is_not(None))
         return branch.relation.name, place, self.read(spot)
 
     def _list(self, branch: Branch, labels: Mapping[Sql, str]) -> tuple[str, int, RowDecoder, bool]:
+        assert self.page is not None  # only what is flat goes without one
         array, decoder = list_of(branch, labels, self.page, self.binds)
         if self.binds.dialect.name == "postgresql":
             array = array if self.nested else cast(array, Text)
@@ -198,7 +212,7 @@ def list_of(
         .correlate(parent)
         .subquery()
     )
-    answer = AnswerSelect(inner, binds, nested=True)
+    answer = AnswerSelect(dict(inner.c), binds, page=inner, nested=True)
     decoder = answer.read(spot)
     wide = len(answer.carriers) > PIECE
     array = _aggregated(answer.carriers, inner, binds.dialect.name)

@@ -69,10 +69,10 @@ def _fit_for_json(value: Sql) -> Sql:
 
     17 digits name a float, but SQLite's last one is off near 1e300: more make up for that.
     """
-    stored = func.typeof(value)
     return case(
-        (stored == literal_column("'real'"), func.printf(literal_column("'%!.20g'"), value)),
-        (stored == literal_column("'blob'"), cast(value, Text)),
+        (literal_column("'real'"), func.printf(literal_column("'%!.20g'"), value)),
+        (literal_column("'blob'"), cast(value, Text)),
+        value=func.typeof(value),
         else_=value,
     )
 

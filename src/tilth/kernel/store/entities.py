@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
@@ -70,9 +71,15 @@ def _set(entity: Any, values: Mapping[str, Any], pointer: str) -> Iterator[Fault
 def flush(session: Session, plan: WritePlan, entity: Any) -> None:
     """Raises Conflict or Invalid, naming the fields."""
     # A flush that fails takes the values of the entity along.
-    held = dict(entity.__dict__)
-    try:
+    with refusals_told(session, plan, dict(entity.__dict__)):
         session.flush()
+
+
+@contextmanager
+def refusals_told(session: Session, plan: WritePlan, held: Mapping[str, Any]) -> Iterator[None]:
+    """held: the values that are being stored. Raises Conflict or Invalid, naming the fields."""
+    try:
+        yield
     except Invalid as exc:
         raise _below(exc, plan.pointer) from exc
     except IntegrityError as exc:

@@ -18,36 +18,72 @@ from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.apply import Change, apply, checked, delete_and_tell, owner_of
+from tilth.kernel.store.insertion import insert_many
 from tilth.kernel.store.record import NamedBinds, Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import replaced, source_of
 from tilth.kernel.store.telling import tell
-from tilth.kernel.store.upkeep import keep_up, new_entity
+from tilth.kernel.store.upkeep import keep_up, new_values
 from tilth.kernel.store.validation import faults_of, found_at
 from tilth.kernel.store.verdicts import check_masks, rules_of
 from tilth.kernel.store.where import sql_of
 
 
-def create_many(scope: Scope, plans: Sequence[WritePlan]) -> list[Change]:
+def create_many(scope: Scope, plans: Sequence[WritePlan], *, mapped: bool = False) -> list[Change]:
     """New rows of one resource, all in the same place. Raises what creating one raises.
 
     What the model refuses is told of all rows at once, what the database refuses of the first.
     """
     if len(plans) == 1 or not all(map(_is_flat, plans)):
-        return [apply(scope, plan) for plan in plans]
+        return [apply(scope, plan, mapped=mapped) for plan in plans]
     owner_of(scope, plans[0])
-    made = _made(scope, plans)
-    places = {id(each): plan.pointer for each, plan in zip(made, plans, strict=True)}
+    store = None if mapped else _insertion(scope, plans)
     try:
-        with scope.session.begin_nested(), found_at(scope.session, places):
-            scope.session.add_all(made)
-            scope.session.flush()
+        with scope.session.begin_nested():
+            keys, made = store() if store is not None else _flushed(scope, plans)
     except StatementError as exc:
         if not _is_refusal(exc):
             raise
         # One by one, the database says which row it was.
-        return [apply(scope, plan) for plan in plans]
-    return _as_created(scope, plans, made)
+        return [apply(scope, plan, mapped=mapped) for plan in plans]
+    return _as_created(scope, plans, keys, made)
+
+
+Stored = tuple[list[Key], Sequence[Any]]
+"""The keys of new rows, in order, and their mapped objects: None each, where there are none."""
+
+
+def _insertion(scope: Scope, plans: Sequence[WritePlan]) -> Callable[[], Stored] | None:
+    """None when the rows have to be made as mapped objects, or not all have the same columns."""
+    insertion = scope.records.insertions.find(plans[0].resource.model, scope.session)
+    if insertion is None:
+        return None
+    rows: list[Mapping[str, Any]] = []
+    faults: list[Fault] = []
+    for plan in plans:
+        try:
+            row = insertion.parameters(new_values(scope, plan))
+        except Invalid as exc:
+            faults += [replace(e, pointer=plan.pointer + e.pointer) for e in exc.faults]
+            continue
+        if row is None:
+            return None
+        rows.append(row)
+    if faults:
+        raise invalid(faults)
+    if any(row.keys() != rows[0].keys() for row in rows):
+        return None
+    return lambda: (insert_many(scope.session, insertion, rows), [None] * len(rows))
+
+
+def _flushed(scope: Scope, plans: Sequence[WritePlan]) -> Stored:
+    made = _made(scope, plans)
+    places = {id(each): plan.pointer for each, plan in zip(made, plans, strict=True)}
+    with found_at(scope.session, places):
+        scope.session.add_all(made)
+        scope.session.flush()
+    mapper = class_mapper(type(made[0]))
+    return [tuple(mapper.primary_key_from_instance(each)) for each in made], made
 
 
 def _is_refusal(exc: StatementError) -> bool:
@@ -65,7 +101,7 @@ def _made(scope: Scope, plans: Sequence[WritePlan]) -> list[Any]:
     faults: list[Fault] = []
     for plan in plans:
         try:
-            made.append(new_entity(scope, plan))
+            made.append(entities.new(plan, new_values(scope, plan)))
         except Invalid as exc:
             faults.extend(exc.faults)
             made.append(None)
@@ -81,12 +117,12 @@ def _faults_of_made(made: Sequence[Any], plans: Sequence[WritePlan]) -> Iterator
             yield replace(fault, pointer=plan.pointer + fault.pointer)
 
 
-def _as_created(scope: Scope, plans: Sequence[WritePlan], made: Sequence[Any]) -> list[Change]:
+def _as_created(
+    scope: Scope, plans: Sequence[WritePlan], keys: Sequence[Key], made: Sequence[Any]
+) -> list[Change]:
     rights = plans[0].rights
     chosen = {id(each.relation): each for plan in plans for each in plan.references}
     wish = Wish(rights, rules_of(rights, ("read", "create")), tuple(chosen.values()))
-    mapper = class_mapper(type(made[0]))
-    keys = [tuple(mapper.primary_key_from_instance(each)) for each in made]
     found = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
     changes: list[Change] = []
     for plan, key, entity in zip(plans, keys, made, strict=True):

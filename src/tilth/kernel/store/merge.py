@@ -23,15 +23,15 @@ from tilth.kernel.store.source import stored_rows
 from tilth.kernel.store.verdicts import rules_of
 
 
-def merge(scope: Scope, plan: MergePlan) -> Change:
-    """Raises what creating and changing raise."""
+def merge(scope: Scope, plan: MergePlan, *, mapped: bool = False) -> Change:
+    """mapped: the mapped object of a new row is wanted. Raises what creating and changing raise."""
     key = _stored_key(scope, plan)
     if key is not None:
         return _merged(scope, plan, key)
     told = len(scope.events), len(scope.seen)
     try:
         with scope.session.begin_nested():
-            return apply(scope, plan.create)
+            return apply(scope, plan.create, mapped=mapped)
     except Conflict as exc:
         if exc.code != "unique":
             raise

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from tilth.kernel.events.event import Event
+from tilth.kernel.store.unit import AFTERWARDS
 
 OWN = MetaData(
     naming_convention={
@@ -95,12 +96,21 @@ def write_events(session: Session, outbox: Outbox, events: Sequence[Event]) -> N
     """With a delivery for everyone who subscribes now: who comes later starts from then."""
     if not events or not outbox.is_kept:
         return
-    session.execute(insert(EVENTS), [_row(each) for each in events])
+    session.connection().execute(insert(EVENTS), [_row(each) for each in events])
     deliveries = list(_deliveries(outbox, events))
     if deliveries:
         session.execute(insert(DELIVERIES), deliveries)
         names = frozenset(each["subscriber"] for each in deliveries)
-        event.listen(session, "after_commit", lambda _: outbox.wake(names))
+        _after_the_commit(session, lambda: outbox.wake(names))
+
+
+def _after_the_commit(session: Session, call: Callable[[], None]) -> None:
+    """A session that shares its commit with others only knows of its own savepoint."""
+    afterwards = session.info.get(AFTERWARDS)
+    if afterwards is None:
+        event.listen(session, "after_commit", lambda _: call())
+    else:
+        afterwards.append(call)
 
 
 def _deliveries(outbox: Outbox, events: Iterable[Event]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,8 @@ NOTHING: Granted = frozenset()
 class Page:
     """Rows of one read, each a JSON-ready mapping in answer order.
 
-    keys: for each row the stored values of the sort keys, as a cursor carries them.
+    keys: of the first row and of the last, the stored values of the sort keys, as a cursor
+        carries them; empty without rows, or where they have no identity.
     more: rows follow in the direction of reading. total: rows in all, when asked for.
     found: the parent row of a sub-collection exists and may be read. of_owner: what the actor may
         do to that row, as far as it was asked.

@@ -32,6 +32,7 @@ from tilth.kernel.policy.fold import Folded
 from tilth.kernel.schema.resource import Field, Resource
 from tilth.kernel.store.binds import Binds, Convert, Origin, bind_type
 from tilth.kernel.store.carrier import carrier
+from tilth.kernel.store.insertion import Insertions
 from tilth.kernel.store.source import flag, joined, stored_rows
 
 Sql = ColumnElement[Any]
@@ -118,6 +119,7 @@ class Records:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        self.insertions = Insertions()
         # The wish is kept beside its question: an id is only unique while its object lives.
         # Resource → what refers to its rows; see cascades.
         self.references: dict[str, Any] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.drivers.failure import UNREADABLE_ROWS, unavailable
 from tilth.kernel.store.page import NOTHING, Page
 from tilth.kernel.store.statement import COUNTED_ROWS, Statement, estimate_for, statement_for
+from tilth.kit.recent import Recent
 
 STATEMENTS = 1000
 
@@ -29,17 +29,14 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._statements: OrderedDict[ReadShape, Statement] = OrderedDict()
+        self._statements: Recent[ReadShape, Statement] = Recent(STATEMENTS)
 
     def statement(self, shape: ReadShape) -> Statement:
         known = self._statements.get(shape)
-        if known is not None:
-            self._statements.move_to_end(shape)
-            return known
-        made = self._statements[shape] = statement_for(shape, self.database.dialect)
-        if len(self._statements) > STATEMENTS:
-            self._statements.popitem(last=False)
-        return made
+        if known is None:
+            known = statement_for(shape, self.database.dialect)
+            self._statements.keep(shape, known)
+        return known
 
     async def read(self, plan: ReadPlan, actor: Actor) -> Page:
         """One statement, and a second only for an estimate of more than 10,000 rows.
@@ -81,9 +78,9 @@ def _page_from(statement: Statement, plan: ReadPlan, rows: Rows) -> Page:
     rows = rows[: plan.limit]
     if plan.shape.window.kind == "before":
         rows = rows[::-1]
-    keys = [row[len(row) - statement.keys :] for row in rows] if statement.keys else []
-    decoder = statement.decoder
-    return Page([decoded(decoder, row) for row in rows], keys, more, total, found, of_owner)
+    ends = (rows[0], rows[-1]) if rows and statement.keys else ()
+    keys = [tuple(row[len(row) - statement.keys :]) for row in ends]
+    return Page(decoded(statement.decoder, rows), keys, more, total, found, of_owner)
 
 
 def _of_owner(statement: Statement, row: tuple[Any, ...]) -> Granted:

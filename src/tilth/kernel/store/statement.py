@@ -25,7 +25,7 @@ from sqlalchemy.engine import Dialect
 from tilth.kernel.plan.shape import Owner, ReadShape, known_of
 from tilth.kernel.schema.types import MixedText
 from tilth.kernel.store.binds import Binds, Parameter, bind_type
-from tilth.kernel.store.block import AnswerSelect, PageSelect, spot_in
+from tilth.kernel.store.block import AnswerSelect, PageSelect, Spot, spot_in
 from tilth.kernel.store.decode import RowDecoder, Verdicts
 from tilth.kernel.store.mixed import spellings
 from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards
@@ -64,8 +64,13 @@ def _one_row(shape: ReadShape, dialect: Dialect) -> Statement:
     page = PageSelect(source_of(shape.root.access, binds, shape.root.grants), binds)
     spot = spot_in(page, shape.root, page.root)
     terms = key_terms(page.root, shape.key_slots, binds)
+    if spot.is_flat:
+        answer = AnswerSelect(page.columns, binds, page=None, nested=False)
+        decoder = answer.read(spot)
+        chosen = select(*answer.carriers).select_from(page.rows).where(*terms).limit(1)
+        return compiled_from(chosen, binds, decoder)
     rows = page.selected().where(*terms).limit(1).subquery("page")
-    answer = AnswerSelect(rows, binds, nested=False)
+    answer = AnswerSelect(dict(rows.c), binds, page=rows, nested=False)
     decoder = answer.read(spot)
     return compiled_from(select(*answer.carriers).select_from(rows), binds, decoder)
 
@@ -77,18 +82,35 @@ def _many_rows(shape: ReadShape, dialect: Dialect) -> Statement:
     keys = _keys(shape, page, binds)
     if shape.window.key_slots:
         terms.append(beyond(keys, shape.window, binds))
+    head = _head(shape, binds)
+    if head is None and spot.is_flat:
+        return _flat(shape, page, spot, terms, keys, binds)
     labels = [page.take(key.value) for key in keys]
     there = page.take(literal_column("1"))
     inner = _windowed(page.selected().where(*terms), keys, shape, binds).subquery("page")
     outside = [replace(key, value=inner.c[at]) for key, at in zip(keys, labels, strict=True)]
-    answer = AnswerSelect(inner, binds, nested=False)
+    answer = AnswerSelect(dict(inner.c), binds, page=inner, nested=False)
     decoder = answer.read(spot)
     carried = [*answer.carriers, *(_stored(key, dialect) for key in outside)]
-    head = _head(shape, binds)
     outer = _beside(head, inner, inner.c[there], carried)
     outer = outer.order_by(*(ordered(key, dialect.name) for key in outside))
     made = compiled_from(outer, binds, decoder, head=head is not None, keys=len(keys))
     return replace(made, owner=_verdicts(shape.owner))
+
+
+def _flat(
+    shape: ReadShape,
+    page: PageSelect,
+    spot: Spot,
+    terms: Sequence[Sql],
+    keys: Sequence[Key],
+    binds: Binds,
+) -> Statement:
+    answer = AnswerSelect(page.columns, binds, page=None, nested=False)
+    decoder = answer.read(spot)
+    carried = [*answer.carriers, *(_stored(key, binds.dialect) for key in keys)]
+    chosen = select(*carried).select_from(page.rows).where(*terms)
+    return compiled_from(_windowed(chosen, keys, shape, binds), binds, decoder, keys=len(keys))
 
 
 def _keys(shape: ReadShape, page: PageSelect, binds: Binds) -> list[Key]:

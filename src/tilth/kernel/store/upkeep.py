@@ -12,10 +12,11 @@ from tilth.kernel.store.record import Record
 from tilth.kernel.store.scope import Scope
 
 
-def new_entity(scope: Scope, plan: WritePlan) -> Any:
+def new_values(scope: Scope, plan: WritePlan) -> dict[str, Any]:
+    """What a new row holds as far as it is not the database that makes it."""
     resource = plan.resource
     kept = values_at_creation(resource.fields, resource.upkeep, scope.now())
-    return entities.new(plan, {**plan.values, **kept})
+    return {**plan.values, **kept}
 
 
 def keep_up(scope: Scope, plan: WritePlan, entity: Any) -> None:

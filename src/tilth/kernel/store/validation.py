@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Engine, event, inspect
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, class_mapper, sessionmaker
 
 from tilth.errors import Fault, invalid
 from tilth.kernel.schema.constraints import sentence_of
@@ -65,7 +65,7 @@ def faults_of(entity: Any) -> Iterator[Fault]:
     try:
         validated = _validated(cls, held)
     except ValidationError as exc:
-        yield from _faults_from(exc, entity)
+        yield from faults_from(exc, cls, is_stored=inspect(entity).persistent)
         return
     for name, value in held.items():
         made = validated[name]
@@ -85,17 +85,16 @@ def _validated(cls: type[BaseModel], held: dict[str, Any]) -> Mapping[str, Any]:
     return bare.__dict__
 
 
-def _faults_from(exc: ValidationError, entity: Any) -> Iterator[Fault]:
+def faults_from(exc: ValidationError, model: type, *, is_stored: bool) -> Iterator[Fault]:
     """Not of what the database will fill in, nor of what has not been loaded."""
-    columns = inspect(type(entity)).columns
+    columns = dict(class_mapper(model).columns)
     for mistake in exc.errors():
         name = str(mistake["loc"][0]) if mistake["loc"] else ""
-        if mistake["type"] == "missing" and _comes_later(entity, columns.get(name)):
+        if mistake["type"] == "missing" and (is_stored or _comes_later(columns.get(name))):
             continue
         code = "required" if mistake["type"] == "missing" else "bad_value"
         yield Fault(f"/{name}" if name else "", code, sentence_of(mistake["msg"]))
 
 
-def _comes_later(entity: Any, column: Any) -> bool:
-    made = column is not None and (column.server_default is not None or column.default is not None)
-    return made or inspect(entity).persistent
+def _comes_later(column: Any) -> bool:
+    return column is not None and (column.server_default is not None or column.default is not None)

@@ -16,7 +16,11 @@ from tilth.kernel.store.drivers.failure import (
     unfit_body,
 )
 from tilth.kernel.store.drivers.sqlite_file import sqlite_file_from
-from tilth.kernel.store.drivers.sqlite_writer import is_sqlite_conflict, sqlite_write_engine
+from tilth.kernel.store.drivers.sqlite_writer import (
+    is_sqlite_conflict,
+    is_transaction_open,
+    sqlite_write_engine,
+)
 from tilth.kernel.store.engine import missing_driver
 from tilth.kernel.store.sessions.engines import Engines
 from tilth.kernel.store.sessions.sessions import Sessions
@@ -40,7 +44,15 @@ def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
     if url.drivername == "sqlite":
         file = sqlite_file_from(url)
         engine = partial(sqlite_write_engine, file, settings)
-        return Units(engine, explain, is_sqlite_conflict, settings, threads=1, label=label)
+        return Units(
+            engine,
+            explain,
+            is_sqlite_conflict,
+            settings,
+            threads=1,
+            label=label,
+            is_open=is_transaction_open,
+        )
     try:
         from tilth.kernel.store.drivers.postgres_writer import (
             is_postgres_conflict,

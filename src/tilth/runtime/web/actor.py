@@ -62,12 +62,12 @@ def authorization_of(connection: HTTPConnection) -> tuple[str, str] | None:
 
     Raises Unauthenticated when there are several: which one counts would be a guess.
     """
-    values = connection.headers.getlist("authorization")
+    values = [value for name, value in connection.scope["headers"] if name == b"authorization"]
     if not values:
         return None
     if len(values) > 1:
         raise bad_credentials("Send one Authorization header, not several.")
-    scheme, _, credentials = values[0].strip().partition(" ")
+    scheme, _, credentials = values[0].decode("latin-1").strip().partition(" ")
     return scheme.lower(), credentials.strip()
 
 

@@ -13,7 +13,7 @@ from tilth.errors import NotFound
 from tilth.features.api.service.links import parse_key, sent_path
 from tilth.kernel.plan.sight import Sight, entered
 
-Place = Literal["index", "batch", "collection", "row", "related", "link"]
+Place = Literal["index", "batch", "work", "collection", "row", "related", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ def address_of(segments: Sequence[str], sight: Sight) -> Address:
         return Address("index")
     if list(segments) == ["batch"]:
         return Address("batch")
+    if segments[0] == "work" and len(segments) == 2:
+        return Address("work", other=(segments[1],))
     if len(segments) > 4 or "" in segments:
         raise NotFound("There is nothing at this address.")
     resource = parse_key(segments[0], 1)[0]
@@ -61,7 +63,7 @@ def _other_parts(sight: Sight, resource: str, relation: str) -> int:
 
 def check_is_here(sight: Sight, address: Address) -> None:
     """Raises NotFound, Unauthenticated or Forbidden: what may not be read has no methods either."""
-    if address.place in ("index", "batch"):
+    if address.place in ("index", "batch", "work"):
         return
     access = entered(sight, address.resource)
     if address.relation is None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
 
 from tilth.feature import Backend
+from tilth.features.api.service.answer import Answer
 from tilth.features.api.service.conditional import CACHING, conditional
 from tilth.features.api.service.etags import body_tag, strong
 from tilth.features.api.service.media import JSON
@@ -46,7 +46,7 @@ class Descriptions:
         self.backend = backend
         self._known: dict[tuple[Rights, ...], bytes] = {}
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Answer:
         negotiate(request.headers.get("accept"), (JSON,))
         actor = await actor_of(request, self.backend.readers)
         body = self._body(actor)

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import orjson
@@ -86,9 +87,9 @@ class Once:
         def once(session: Session) -> Outcome:
             known = kept_answer(session, claim, self._now())
             if known is not None:
-                return _replayed(known)
+                return replayed(known)
             outcome = work(session)
-            keep_answer(session, claim, _packed(outcome))
+            keep_answer(session, claim, packed(outcome))
             return outcome
 
         return once
@@ -150,13 +151,18 @@ def _digest(parts: Sequence[object], body: bytes = b"") -> bytes:
     return hashlib.sha256(orjson.dumps(parts) + body).digest()
 
 
-def _packed(outcome: Outcome) -> bytes:
+def packed(outcome: Outcome) -> bytes:
     """A line of JSON, then the body as it is."""
     head = orjson.dumps({"status": outcome.status, "headers": dict(outcome.headers)})
     return head + b"\n" + outcome.body
 
 
-def _replayed(packed: bytes) -> Outcome:
-    line, _, body = packed.partition(b"\n")
+def unpacked(answer: bytes) -> Outcome:
+    line, _, body = answer.partition(b"\n")
     head = orjson.loads(line)
-    return Outcome(head["status"], {**head["headers"], REPLAYED: "true"}, body)
+    return Outcome(head["status"], head["headers"], body)
+
+
+def replayed(answer: bytes) -> Outcome:
+    outcome = unpacked(answer)
+    return replace(outcome, headers={**outcome.headers, REPLAYED: "true"})

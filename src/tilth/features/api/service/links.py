@@ -59,6 +59,8 @@ def parse_key(segment: bytes | str, parts: int | None = None) -> tuple[str, ...]
     Raises NotFound when it is not UTF-8: no row has such a key. Raises BadRequest for a lone %.
     """
     raw = segment.encode() if isinstance(segment, str) else segment
+    if parts == 1 and raw.isalnum():
+        return (raw.decode(),)  # nothing in it to look for
     if not is_well_escaped(raw):
         raise BadRequest(BROKEN_ESCAPE, code="bad_path")
     pieces = [unquote_to_bytes(piece) for piece in raw.split(b",")]

@@ -11,12 +11,15 @@ class Preferences:
     """minimal: no body where one could be. dry_run: say what would happen, and keep nothing.
 
     merge: change a row that is there already instead of creating it. max_affected: rows at most.
+    later: accept it now and do it later, unless it is done within wait_seconds.
     """
 
     minimal: bool = False
     dry_run: bool = False
     merge: bool = False
     max_affected: int | None = None
+    later: bool = False
+    wait_seconds: int = 0
 
     @property
     def applied(self) -> str:
@@ -36,10 +39,16 @@ def preferences_from(headers: Iterable[str]) -> Preferences:
         for part in header.split(","):
             name, _, value = part.partition(";")[0].partition("=")
             asked.setdefault(name.strip().lower(), value.strip().strip('"').lower())
-    most = asked.get("max-affected", "")
+    most, wait = asked.get("max-affected", ""), asked.get("wait", "")
     return Preferences(
         minimal=asked.get("return") == "minimal",
         dry_run="dry-run" in asked,
         merge=asked.get("resolution") == "merge",
-        max_affected=int(most) if most.isascii() and most.isdigit() and len(most) < 10 else None,
+        max_affected=_number(most),
+        later="respond-async" in asked,
+        wait_seconds=_number(wait) or 0,
     )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

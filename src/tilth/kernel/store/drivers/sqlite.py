@@ -1,4 +1,4 @@
-"""SQLite for reading: a few threads, each with its own connection, one hop for a whole read."""
+"""SQLite for reading: short reads at once, others in a few threads with a connection each."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
-from weakref import finalize
+from weakref import WeakKeyDictionary, finalize, ref
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 
 from tilth.errors import Unavailable
 from tilth.kernel.store.drivers.failure import no_connection_free, unavailable, unfit_value
+from tilth.kernel.store.drivers.sqlite_at_once import Inline
 from tilth.kernel.store.drivers.sqlite_dialect import keep_instants
 from tilth.kernel.store.drivers.sqlite_failure import sqlite_failure
 from tilth.kernel.store.drivers.sqlite_file import (
@@ -79,12 +80,27 @@ class SqliteDatabase:
         self._reads: SimpleQueue[Read | None] = SimpleQueue()
         self._threads: list[Thread] = []
         self._starting = Lock()
+        self._inline: WeakKeyDictionary[asyncio.AbstractEventLoop, Inline] = WeakKeyDictionary()
+        self._latest: tuple[ref[asyncio.AbstractEventLoop], Inline] | None = None
         # A database in memory lasts as long as a connection to it.
         self._anchor = connect(file.uri(), settings.lock_seconds) if file.in_memory else None
         # The threads hold no reference to this object, so that forgetting it ends them too.
         finalize(self, _dismiss, self._reads, settings.sqlite_readers)
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Rows:
+        rows = self._inline_here().rows(sql, arguments)
+        return await self._read_in_a_thread(sql, arguments) if rows is None else rows
+
+    def _inline_here(self) -> Inline:
+        """That of this event loop; usually there is only one."""
+        loop = asyncio.get_running_loop()
+        if self._latest is None or self._latest[0]() is not loop:
+            if loop not in self._inline:
+                self._inline[loop] = Inline(self._file)
+            self._latest = ref(loop), self._inline[loop]
+        return self._latest[1]
+
+    async def _read_in_a_thread(self, sql: str, arguments: Sequence[Any]) -> Rows:
         read = Read(sql, arguments)
         self._start_threads()
         self._reads.put(read)
@@ -101,6 +117,10 @@ class SqliteDatabase:
         await self.fetch("SELECT count(*) FROM sqlite_schema", ())
 
     async def close(self) -> None:
+        inline = self._inline.pop(asyncio.get_running_loop(), None)
+        self._latest = None
+        if inline is not None:
+            inline.close()
         threads, self._threads = self._threads, []
         _dismiss(self._reads, len(threads))
         for thread in threads:

@@ -128,6 +128,14 @@ def _begin(seconds: float) -> Any:
     return begin
 
 
+def is_transaction_open(connection: Connection) -> bool:
+    """Some failures, such as a full disk, roll back everything (sqlite.org/lang_transaction.html)."""
+    if connection.invalidated:
+        return False
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction)
+
+
 def is_sqlite_conflict(exc: BaseException) -> bool:
     """Another process has the lock, or a table of a database in memory is locked."""
     return isinstance(exc, sqlite3.Error) and primary_code(exc) in _LOCKS

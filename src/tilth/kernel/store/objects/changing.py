@@ -39,7 +39,7 @@ def created(scope: Scope, query: Query[M], values: Values) -> M:
     _check_free(query, "create")
     with _acting(scope, query):
         plan = plan_write(_intent(query, "create", values), scope.sight)
-        return _object(query, apply(scope, plan))
+        return _object(query, apply(scope, plan, mapped=True))
 
 
 def all_created(scope: Scope, query: Query[M], rows: Sequence[Values]) -> list[M]:
@@ -51,7 +51,7 @@ def all_created(scope: Scope, query: Query[M], rows: Sequence[Values]) -> list[M
             bodies = [_body(query, each) for each in rows[start : start + ROWS_AT_ONCE]]
             intents = intents_of(_intent(query, "create", {}), bodies)
             placed = [replace(each, pointer=f"/{start + at}") for at, each in enumerate(intents)]
-            changes = create_many(scope, plan_rows(placed, scope.sight))
+            changes = create_many(scope, plan_rows(placed, scope.sight), mapped=True)
             made += [_object(query, each) for each in changes]
     return made
 
@@ -67,7 +67,7 @@ def merged(scope: Scope, query: Query[M], values: Values, on: Sequence[str]) -> 
             raise QueryError(f"{query.model.__name__}: {exc.detail}") from exc
         intent = _intent(query, "create", values)
         plan = plan_merge(plan_write(intent, scope.sight), intent, fields)
-        found = _object(query, merge(scope, plan))
+        found = _object(query, merge(scope, plan, mapped=True))
         seal(found)
         return found
 

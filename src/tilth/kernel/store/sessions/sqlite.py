@@ -58,7 +58,7 @@ def _reading(file: SqliteFile, settings: StoreSettings) -> Engine:
 
 def _reading_in_loop(file: SqliteFile, settings: StoreSettings) -> AsyncEngine:
     def creator() -> sqlite3.Connection:
-        return _reader(file, 0, InlineConnection)
+        return _in_no_time(_reader(file, settings.lock_seconds, InlineConnection))
 
     return AsyncEngine(_with_begin(_inline(file, creator, settings), file, settings, "BEGIN"))
 
@@ -80,7 +80,7 @@ def _writing_in_loop(file: SqliteFile, settings: StoreSettings, turns: Turns) ->
     """Nothing here may block: whoever holds the lock could be another task of the same loop."""
 
     def creator() -> sqlite3.Connection:
-        return writer_connection(file, 0, InlineConnection)
+        return _in_no_time(writer_connection(file, settings.lock_seconds, InlineConnection))
 
     engine = _inline(file, creator, settings)
     guard_connections(engine, file)
@@ -92,6 +92,12 @@ def _writing_in_loop(file: SqliteFile, settings: StoreSettings, turns: Turns) ->
         _begin_patiently(connection, settings.lock_seconds)
 
     return AsyncEngine(_giving_turns_back(engine))
+
+
+def _in_no_time(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """To open it, a lock may have to be waited for, once; afterwards the loop does not stand still."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    return connection
 
 
 def _begin_patiently(connection: Connection, seconds: float) -> None:

@@ -7,14 +7,10 @@ from tilth.errors import SetupError
 from tilth.runtime.web.health import HEALTH_PATHS
 from tilth.runtime.web.json import JsonLimits
 from tilth.runtime.web.middleware.cors import Cors
-from tilth.runtime.web.middleware.deadline import Deadline
+from tilth.runtime.web.middleware.envelope import Envelope
+from tilth.runtime.web.middleware.guard import Guard
 from tilth.runtime.web.middleware.json_bodies import JsonBodies
 from tilth.runtime.web.middleware.limits import BodySize, RateLimit, RateLimiter
-from tilth.runtime.web.middleware.problems import Problems
-from tilth.runtime.web.middleware.request_id import RequestId
-from tilth.runtime.web.middleware.security_headers import SecurityHeaders
-from tilth.runtime.web.middleware.timing import ServerTiming
-from tilth.runtime.web.streams import Streams
 from tilth.settings import Settings, cors_findings
 
 
@@ -30,13 +26,9 @@ def web_stack(settings: Settings, *, limiter: RateLimiter | None = None) -> list
     limits = JsonLimits(depth=web.json_depth, digits=web.json_digits)
     cors = Middleware(Cors, origins=web.cors_origins, credentials=web.cors_credentials)
     stack: list[Middleware | None] = [
-        Middleware(RequestId),
-        Middleware(ServerTiming),
-        Middleware(SecurityHeaders),
+        Middleware(Envelope),
         cors if web.cors_origins else None,
-        Middleware(Problems),
-        Middleware(Streams),
-        Middleware(Deadline, seconds=web.request_seconds),
+        Middleware(Guard, seconds=web.request_seconds),
         Middleware(RateLimit, limiter=limiter, exempt=HEALTH_PATHS) if limiter else None,
         Middleware(BodySize, parsed_bytes=web.json_bytes, upload_bytes=web.upload_bytes),
         Middleware(JsonBodies, limits=limits),

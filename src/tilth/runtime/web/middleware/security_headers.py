@@ -1,7 +1,5 @@
 """Headers that keep a browser from doing more with a response than was meant."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 Header = tuple[bytes, bytes]
 
 ALWAYS: tuple[Header, ...] = (
@@ -20,26 +18,8 @@ PAGE_POLICY: Header = (POLICY, b"base-uri 'none'; frame-ancestors 'none'; object
 HTTPS_ONLY: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
-class SecurityHeaders:
-    """Adds each header that the route did not set itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        encrypted = scope["scheme"] == "https"
-
-        async def send_secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = _secured(list(message.get("headers", ())), encrypted)
-            await send(message)
-
-        await self.app(scope, receive, send_secured)
-
-
-def _secured(headers: list[Header], encrypted: bool) -> list[Header]:
+def secured(headers: list[Header], encrypted: bool) -> list[Header]:
+    """The same list, with each header that the route did not set itself."""
     # ASGI header names are lower case.
     present = dict(headers)
     if ALWAYS_NAMES.isdisjoint(present):

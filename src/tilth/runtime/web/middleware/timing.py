@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 STATE_KEY = "tilth_timing"
 
@@ -36,21 +36,7 @@ def timing(scope: Scope) -> Timing:
     return found
 
 
-class ServerTiming:
-    """Sends the durations of each request with its response."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        durations = scope.setdefault("state", {})[STATE_KEY] = Timing()
-
-        async def send_timed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                value = durations.header()
-                message["headers"] = [*message.get("headers", ()), (b"server-timing", value)]
-            await send(message)
-
-        await self.app(scope, receive, send_timed)
+def timed(scope: Scope, durations: Timing) -> Timing:
+    """These are the durations of this request from now on."""
+    scope.setdefault("state", {})[STATE_KEY] = durations
+    return durations

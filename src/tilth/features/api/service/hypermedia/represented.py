@@ -48,8 +48,8 @@ def represent_page(
     root = plan.shape.root
     pattern = pattern_of(drawing, root.access, plan.fields, root.branches)
     query = ask.request.scope["query_string"]
-    places = {"self": with_parameters(ask.path, query, {}), **links}
-    members = _Members(ask.path, drawing, plan, page.of_owner)
+    places = {"self": with_parameters(ask.reading.path, query, {}), **links}
+    members = _Members(ask.reading.path, drawing, plan, page.of_owner)
     document: dict[str, Any] = {
         "_links": {relation: {"href": href} for relation, href in places.items()},
         "_embedded": {"item": [row_document(pattern, row, members.unlink) for row in page.rows]},

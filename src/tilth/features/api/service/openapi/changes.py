@@ -9,6 +9,7 @@ from tilth.features.api.service.idempotency import LONGEST
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
 from tilth.features.api.service.openapi.contents import body_of, new_rows_body, one_or_many
+from tilth.features.api.service.openapi.later import GET_WORK, accepted_work
 from tilth.features.api.service.openapi.operations import (
     Operations,
     links_from_new_row,
@@ -45,7 +46,8 @@ _PREFER: Part = {
     "name": "Prefer",
     "in": "header",
     "description": "`return=minimal` for an answer without the row, `dry-run` to learn what would "
-    "happen: nothing is kept. What is not known is passed over.",
+    "happen: nothing is kept. `respond-async` to have it accepted now and done later, `wait=N` to "
+    "wait N seconds for it first. What is not known is passed over.",
     "schema": {"type": "string"},
 }
 _MERGING = "`resolution=merge` to change the row that is there already, if there is one."
@@ -66,7 +68,8 @@ _IDEMPOTENCY_KEY: Part = {
 class Changing:
     """What every operation that changes rows needs.
 
-    always: the parameters of every change. conditional: resources whose rows change with If-Match
+    always: the parameters of every change. accepted: the answer to what is done later, where there
+    is one. conditional: resources whose rows change with If-Match
     only. anonymous: what nobody in particular may do; None when callers are not told apart.
     schemes: how they sign in.
     """
@@ -76,6 +79,8 @@ class Changing:
     operations: Operations
     responses: Responses
     rehearsal: Reference
+    accepted: Reference | None
+    get_work: str
     refusals: Mapping[int, Reference]
     names: Names
     if_match: Reference
@@ -99,12 +104,17 @@ def changing(
     """None when nothing can be changed: then the document does not speak of it."""
     if not view.writable:
         return None
+    get_work = names.fresh(GET_WORK)
+    # Nobody in particular could not ask what became of it.
+    is_later = anonymous is not None
     return Changing(
         view,
         Requests(view, components),
         operations,
         responses,
         components.add("schemas", "Rehearsal", REHEARSAL),
+        accepted_work(components, responses, get_work) if is_later else None,
+        get_work,
         refused_changes(components, responses),
         names,
         components.add("parameters", "If-Match", _IF_MATCH),
@@ -300,16 +310,22 @@ def _created(changing: Changing, access: Access, row: Reference | None) -> Part:
 
 
 def rehearsable(changing: Changing, answers: Mapping[str, Part]) -> dict[str, Part]:
-    """The same answers, and the 200 of a rehearsal."""
-    found = answers.get("200")
+    """The same answers, the 200 of a rehearsal, and the 202 of what is accepted for later."""
+    later = {} if changing.accepted is None else {"202": changing.accepted}
+    return dict(
+        sorted({**answers, "200": _rehearsed(changing, answers.get("200")), **later}.items())
+    )
+
+
+def _rehearsed(changing: Changing, found: Part | None) -> Part:
     schema: Part = changing.rehearsal
     if found is None:
         wording = "What would happen, with `Prefer: dry-run`."
-        return {"200": changed(changing.responses, wording, {JSON: {"schema": schema}}), **answers}
+        return changed(changing.responses, wording, {JSON: {"schema": schema}})
     schema = {"anyOf": [found["content"][JSON]["schema"], schema]}
     content = {**found["content"], JSON: {"schema": schema}}
     wording = f"{found['description']} Or what would happen, with `Prefer: dry-run`."
-    return {**answers, "200": {**found, "description": wording, "content": content}}
+    return {**found, "description": wording, "content": content}
 
 
 def refusals(changing: Changing, *statuses: int) -> dict[str, Part]:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tilth.features.api.service.openapi.changes import changing
+from tilth.features.api.service.openapi.changes import Changing, changing, signing_in
 from tilth.features.api.service.openapi.components import Components, Names, Part, Reference
+from tilth.features.api.service.openapi.later import work_path
 from tilth.features.api.service.openapi.matching import batch_of
 from tilth.features.api.service.openapi.operations import (
     Operations,
@@ -96,7 +97,15 @@ def _paths(writing: Writing) -> Mapping[str, Mapping[str, Any]]:
             paths |= dict(new_row_path(writing, sight.access(name)))
     if writing.changing is not None:
         paths[f"{writing.base}/batch"] = batch_of(writing.changing, writing.base)
+        paths |= dict(_work(writing, writing.changing))
     return paths
+
+
+def _work(writing: Writing, changing: Changing) -> Iterator[tuple[str, dict[str, Any]]]:
+    if changing.accepted is not None:
+        signing = signing_in(changing, is_open=False)
+        path = work_path(writing.responses, changing.get_work, signing)
+        yield "/".join([writing.base, "work", "{work_id}"]), path
 
 
 def _described(

@@ -1,0 +1,1 @@
+"""`Prefer: respond-async`: changes that are accepted now and made later."""

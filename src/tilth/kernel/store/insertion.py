@@ -1,0 +1,186 @@
+"""New rows without mapped objects, of models in which no code of the developer's would notice.
+
+The unit of work of the ORM exists so that constructors, validators, listeners and cascades run. A
+model that has none of them gets the same INSERT from SQLAlchemy Core at a third of the cost;
+tests/properties/test_insertion.py compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Column, Insert, Table, insert
+from sqlalchemy.orm import ColumnProperty, Mapper, Session, class_mapper
+
+from tilth.errors import Fault, invalid
+from tilth.kernel.plan.change import Key
+from tilth.kernel.store.validation import faults_from
+
+Values = Mapping[str, Any]
+
+_HEARD_BY_THE_MAPPER = ("before_insert", "after_insert")
+_HEARD_BY_THE_CLASS = ("init_failure", "refresh_flush")
+_HEARD_BY_A_VALUE = ("set", "init_scalar", "modified")
+_HEARD_BY_THE_SESSION = (
+    *("after_flush", "after_flush_postexec", "before_attach", "after_attach"),
+    *("transient_to_pending", "pending_to_persistent"),
+)
+
+# SQLAlchemy itself listens to objects being made, and Tilth to flushes (kernel.store.validation),
+# whose work `complete` does here.
+_OWN_LISTENERS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """How rows of one model are inserted.
+
+    columns: attribute → its column. nulls: attributes for which None is a value, and not the lack
+    of one. complete: values → those that the model makes of them; raises Invalid.
+    """
+
+    mapper: Mapper[Any]
+    statement: Insert
+    columns: Mapping[str, Column[Any]]
+    nulls: frozenset[str]
+    complete: Callable[[Values], Values]
+
+    def parameters(self, values: Values) -> dict[str, Any] | None:
+        """By key of the column; None when a value is of something that is no plain column."""
+        whole = self.complete(values)
+        if not self.columns.keys() >= whole.keys():
+            return None
+        return {
+            self.columns[name].key: value
+            for name, value in whole.items()
+            if value is not None or name in self.nulls
+        }
+
+    def is_heard_by_nobody(self, session: Session) -> bool:
+        """Asked each time, since listeners may come at any time."""
+        manager = self.mapper.class_manager
+        heard = [getattr(self.mapper.dispatch, name) for name in _HEARD_BY_THE_MAPPER]
+        heard += [getattr(manager.dispatch, name) for name in _HEARD_BY_THE_CLASS]
+        heard += [getattr(session.dispatch, name) for name in _HEARD_BY_THE_SESSION]
+        shared = (manager.dispatch.init, session.dispatch.before_flush)
+        if any(heard) or any(len(each) > _OWN_LISTENERS for each in shared):
+            return False
+        dispatches = [manager[name].dispatch for name in self.columns]
+        return not any(getattr(each, name) for each in dispatches for name in _HEARD_BY_A_VALUE)
+
+
+class Insertions:
+    """That of every model, found out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[type, Insertion | None] = {}
+
+    def find(self, model: type, session: Session) -> Insertion | None:
+        """None when the model's rows have to be made as mapped objects."""
+        if model not in self._known:
+            self._known[model] = _insertion_of(model)
+        found = self._known[model]
+        return found if found is not None and found.is_heard_by_nobody(session) else None
+
+
+def insert_one(session: Session, insertion: Insertion, parameters: Mapping[str, Any]) -> Key:
+    done = session.connection().execute(insertion.statement, dict(parameters))
+    return tuple(done.inserted_primary_key or ())
+
+
+def insert_many(
+    session: Session, insertion: Insertion, rows: Sequence[Mapping[str, Any]]
+) -> list[Key]:
+    """rows: all with the same columns. Keys in their order."""
+    keys = insertion.mapper.primary_key
+    statement = insertion.statement.returning(*keys, sort_by_parameter_order=True)
+    return [tuple(row) for row in session.connection().execute(statement, list(rows))]
+
+
+def _insertion_of(model: type) -> Insertion | None:
+    mapper: Mapper[Any] = class_mapper(model)
+    table = mapper.local_table
+    if not isinstance(table, Table) or not _is_plain(mapper):
+        return None
+    complete = _completion(model, mapper)
+    if complete is None:
+        return None
+    columns = {
+        each.key: column for each in mapper.column_attrs for column in _plain_column(each, table)
+    }
+    nulls = frozenset(n for n, column in columns.items() if column.type.should_evaluate_none)
+    return Insertion(mapper, insert(table), columns, nulls, complete)
+
+
+def _is_plain(mapper: Mapper[Any]) -> bool:
+    """One table, no inheritance, no version of the ORM's, no validators."""
+    is_alone = mapper.inherits is None and mapper.polymorphic_on is None
+    return is_alone and mapper.version_id_col is None and not mapper.validators
+
+
+def _plain_column(prop: ColumnProperty[Any], table: Table) -> Iterator[Column[Any]]:
+    [first, *others] = prop.columns
+    if isinstance(first, Column) and first.table is table and not others:
+        yield first
+
+
+def _completion(model: type, mapper: Mapper[Any]) -> Callable[[Values], Values] | None:
+    """What making an object of the model would do to the values; None when that is not known."""
+    made_by = mapper.class_manager.original_init
+    author = (getattr(made_by, "__module__", None) or "").partition(".")[0]
+    if issubclass(model, BaseModel):
+        is_plain = author == "sqlmodel" and _has_no_code_of_its_own(model)
+        return _validation_by(model) if is_plain else None
+    # SQLAlchemy's constructor sets each value and no other; a dataclass has defaults of its own.
+    is_plain = (made_by is object.__init__ or author == "sqlalchemy") and not is_dataclass(model)
+    return _as_they_are if is_plain else None
+
+
+def _as_they_are(values: Values) -> Values:
+    return values
+
+
+def _has_no_code_of_its_own(model: type[BaseModel]) -> bool:
+    """Nothing but fields, their defaults and their constraints."""
+    decorators = model.__pydantic_decorators__
+    asked = (
+        decorators.validators,
+        decorators.field_validators,
+        decorators.root_validators,
+        decorators.model_validators,
+    )
+    has_aliases = any(field.alias for field in model.model_fields.values())
+    is_watched = model.__pydantic_post_init__ is not None
+    return not (any(asked) or has_aliases or is_watched)
+
+
+def _validation_by(model: type[BaseModel]) -> Callable[[Values], Values]:
+    """As SQLModel fills in defaults, and as kernel.store.validation validates before a flush."""
+    optional = {n: field for n, field in model.model_fields.items() if not field.is_required()}
+
+    def complete(values: Values) -> Values:
+        defaults = {
+            name: field.get_default(call_default_factory=True)
+            for name, field in optional.items()
+            if name not in values
+        }
+        held = {**defaults, **values}
+        # Not an object of the ORM: pydantic fills in the instance, and nothing listens to it.
+        bare = model.__new__(model)
+        try:
+            model.__pydantic_validator__.validate_python(held, self_instance=bare)
+        except ValidationError as exc:
+            faults: list[Fault] = list(faults_from(exc, model, is_stored=False))
+            if faults:
+                raise invalid(faults) from exc
+            return held
+        return {n: _as_made(value, bare.__dict__.get(n, value)) for n, value in held.items()}
+
+    return complete
+
+
+def _as_made(given: Any, made: Any) -> Any:
+    return made if made is not given and made != given else given

@@ -1,0 +1,237 @@
+"""A row inserted without a mapped object is the row that the ORM would have stored, or refused alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import JSON, ForeignKey, Numeric, String, event, select, text
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    MappedAsDataclass,
+    Session,
+    mapped_column,
+    sessionmaker,
+    validates,
+)
+from sqlmodel import Field, SQLModel
+
+from tilth.errors import Invalid
+from tilth.kernel.store.insertion import Insertions, insert_many, insert_one
+from tilth.kernel.store.sync import sync_engine
+from tilth.kernel.store.validation import validating_sessions
+
+Values = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Plain(Base):
+    __tablename__ = "plain"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(20))
+    given: Mapped[str | None] = mapped_column(String(20), default="python")
+    kept: Mapped[str | None] = mapped_column(String(20), server_default=text("'server'"))
+    renamed: Mapped[int | None] = mapped_column("other_name", default=lambda: 7)
+    price: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    day: Mapped[date | None]
+    extra: Mapped[Any] = mapped_column(JSON, nullable=True)
+    bare: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("plain.id"))
+
+
+class Checked(SQLModel, table=True):
+    __tablename__ = "checked"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(max_length=5)
+    size: int = Field(default=3, ge=0)
+    marks: str = Field(default_factory=lambda: "made")
+    day: date | None = None
+
+
+class Validated(Base):
+    __tablename__ = "validated"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+    @validates("name")
+    def lower(self, key: str, value: str) -> str:
+        return value.lower()
+
+
+class Made(Base):
+    __tablename__ = "made"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**{**values, "name": "made"})
+
+
+class DataclassBase(MappedAsDataclass, DeclarativeBase):
+    pass
+
+
+class AsDataclass(DataclassBase):
+    __tablename__ = "as_dataclass"
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    name: Mapped[str] = mapped_column(default="x")
+
+
+class Heard(Base):
+    __tablename__ = "heard"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+SHORT = st.text("abc", max_size=4)
+JSONS = st.none() | st.integers(0, 9) | st.lists(SHORT, max_size=2)
+PLAIN = st.fixed_dictionaries(
+    {"name": SHORT},
+    optional={
+        "given": SHORT | st.none(),
+        "kept": SHORT | st.none(),
+        "renamed": st.integers(0, 9) | st.none(),
+        "price": st.decimals(0, 99, places=2) | st.none(),
+        "day": st.dates() | st.none(),
+        "extra": JSONS,
+        "bare": JSONS,
+    },
+)
+CHECKED = st.fixed_dictionaries(
+    {"name": st.text("ab", max_size=7)},
+    optional={
+        "size": st.integers(-2, 9) | st.just("4"),
+        "marks": SHORT,
+        "day": st.dates() | st.none() | st.just("2024-02-29"),
+    },
+)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def sessions(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[sessionmaker[Session]]:
+    if request.param == "sqlite":
+        yield from _sessions(f"sqlite:///{tmp_path_factory.mktemp('insertion') / 'rows.db'}")
+        return
+    with request.getfixturevalue("postgres_server").new_database() as url:
+        yield from _sessions(url)
+
+
+def _sessions(url: str) -> Iterator[sessionmaker[Session]]:
+    engine = sync_engine(url)
+    Base.metadata.create_all(engine)
+    SQLModel.metadata.create_all(engine, tables=[Checked.__table__])  # type: ignore[attr-defined]
+    yield validating_sessions(engine)
+    engine.dispose()
+
+
+Store = Callable[[Session, type, list[Values]], None]
+
+
+def by_orm(session: Session, model: type, rows: list[Values]) -> None:
+    for values in rows:
+        entity = model()
+        for name, value in values.items():
+            setattr(entity, name, value)
+        session.add(entity)
+    session.flush()
+
+
+def one_by_one(session: Session, model: type, rows: list[Values]) -> None:
+    insertion = Insertions().find(model, session)
+    assert insertion is not None
+    for values in rows:
+        parameters = insertion.parameters(values)
+        assert parameters is not None
+        insert_one(session, insertion, parameters)
+
+
+def together(session: Session, model: type, rows: list[Values]) -> None:
+    insertion = Insertions().find(model, session)
+    assert insertion is not None
+    parameters = [insertion.parameters(values) or {} for values in rows]
+    insert_many(session, insertion, parameters)
+
+
+def outcome(
+    sessions: sessionmaker[Session], store: Store, model: type, rows: list[Values]
+) -> tuple[Any, ...]:
+    """The rows as they are stored, but for their keys, or the faults."""
+    table = model.__table__  # type: ignore[attr-defined]
+    columns = [column for column in table.c if column.name != "id"]
+    with sessions() as session:
+        try:
+            store(session, model, rows)
+        except Invalid as exc:
+            return tuple(sorted((e.pointer, e.code, e.detail) for e in exc.faults))
+        found = session.execute(select(*columns).order_by(table.c.id)).all()
+        session.rollback()
+    return tuple(map(tuple, found))
+
+
+@pytest.mark.parametrize(("model", "rows"), [(Plain, PLAIN), (Checked, CHECKED)])
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_row_is_the_one_that_the_orm_stores(
+    sessions: sessionmaker[Session], model: type, rows: Any, data: st.DataObject
+) -> None:
+    values = [data.draw(rows)]
+
+    assert outcome(sessions, one_by_one, model, values) == outcome(sessions, by_orm, model, values)
+
+
+@given(values=st.lists(st.fixed_dictionaries({"name": SHORT, "day": st.dates()}), min_size=1))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_inserted_together_are_those_that_the_orm_stores(
+    sessions: sessionmaker[Session], values: list[Values]
+) -> None:
+    assert outcome(sessions, together, Plain, values) == outcome(sessions, by_orm, Plain, values)
+
+
+@pytest.mark.parametrize("model", [Validated, Made, AsDataclass])
+def test_model_with_code_of_its_own_is_left_to_the_orm(
+    sessions: sessionmaker[Session], model: type
+) -> None:
+    with sessions() as session:
+        assert Insertions().find(model, session) is None
+
+
+def _ignore(*_: object) -> None:
+    """A listener, which is all it has to be."""
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [(Heard, "before_insert"), (Heard, "after_insert"), (Heard, "init"), (Heard.name, "set")],
+    ids=lambda each: str(each),
+)
+def test_listener_is_noticed_when_it_comes_and_when_it_goes(
+    sessions: sessionmaker[Session], target: Any, name: str
+) -> None:
+    insertions = Insertions()
+    with sessions() as session:
+        before = insertions.find(Heard, session)
+        event.listen(target, name, _ignore)
+        during = insertions.find(Heard, session)
+        event.remove(target, name, _ignore)
+        after = insertions.find(Heard, session)
+
+    assert (before is None, during is None, after is None) == (False, True, False)
+
+
+@pytest.mark.parametrize("name", ["before_flush", "after_flush", "before_attach"])
+def test_listener_of_the_session_is_noticed(sessions: sessionmaker[Session], name: str) -> None:
+    with sessions() as session:
+        event.listen(session, name, _ignore)
+
+        assert Insertions().find(Heard, session) is None
