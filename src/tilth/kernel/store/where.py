@@ -22,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.sql.elements import False_
 
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
 from tilth.kernel.schema.types import is_short_float
@@ -53,7 +54,11 @@ def _related(condition: Related, source: Source, binds: Binds) -> Sql:
     terms = [there.on]
     if condition.inner is not None:
         terms.append(sql_of(condition.inner, there.source, binds))
-    found: Select[Any] = select(literal_column("1")).select_from(*there.rows).where(*terms)
+    together = and_(*terms)
+    if isinstance(together, False_):
+        # Nothing is in an empty list; without its terms the tables would not even be joined.
+        return together
+    found: Select[Any] = select(literal_column("1")).select_from(*there.rows).where(together)
     return exists(found.correlate_except(*there.rows))
 
 
