@@ -15,14 +15,12 @@ from sqlalchemy import (
     and_,
     cast,
     exists,
-    false,
     func,
     literal_column,
     not_,
     or_,
     select,
 )
-from sqlalchemy.sql.elements import False_
 
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
 from tilth.kernel.schema.types import is_short_float
@@ -54,11 +52,7 @@ def _related(condition: Related, source: Source, binds: Binds) -> Sql:
     terms = [there.on]
     if condition.inner is not None:
         terms.append(sql_of(condition.inner, there.source, binds))
-    together = and_(*terms)
-    if isinstance(together, False_):
-        # Nothing is in an empty list; without its terms the tables would not even be joined.
-        return together
-    found: Select[Any] = select(literal_column("1")).select_from(*there.rows).where(together)
+    found: Select[Any] = select(literal_column("1")).select_from(*there.rows).where(*terms)
     return exists(found.correlate_except(*there.rows))
 
 
@@ -85,7 +79,7 @@ def _test(test: Test, source: Source, binds: Binds) -> Sql:
 def _compared(test: Test, value: Sql, given: list[Sql], binds: Binds) -> Sql:
     match test.lookup:
         case "in":
-            return value.in_(given) if given else false()
+            return value.in_(given) if given else _NOTHING
         case "range":
             return value.between(given[0], given[1])
         case lookup if lookup in _OPERATORS:
@@ -96,6 +90,9 @@ def _compared(test: Test, value: Sql, given: list[Sql], binds: Binds) -> Sql:
         return _matched(test.lookup[1:], lower(value), lower(given[0]), binds.dialect.name)
     return _matched(test.lookup, value, given[0], binds.dialect.name)
 
+
+# SQLAlchemy's own false() takes along the terms beside it, and with them how tables are joined.
+_NOTHING: Sql = literal_column("1") == literal_column("0")
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {"exact": eq, "ne": ne, "lt": lt, "lte": le, "gt": gt, "gte": ge}
