@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
 from tilth.kernel.schema.types import is_short_float
-from tilth.kernel.store.binds import Binds, bind_type
+from tilth.kernel.store.binds import NOTHING, Binds, bind_type
 from tilth.kernel.store.instants import compared_as_text, is_standard_text
 from tilth.kernel.store.mixed import compared_as_shown, is_compared_as_shown
 from tilth.kernel.store.source import Source, joined, value_of
@@ -79,7 +79,7 @@ def _test(test: Test, source: Source, binds: Binds) -> Sql:
 def _compared(test: Test, value: Sql, given: list[Sql], binds: Binds) -> Sql:
     match test.lookup:
         case "in":
-            return value.in_(given) if given else _NOTHING
+            return value.in_(given) if given else NOTHING
         case "range":
             return value.between(given[0], given[1])
         case lookup if lookup in _OPERATORS:
@@ -90,9 +90,6 @@ def _compared(test: Test, value: Sql, given: list[Sql], binds: Binds) -> Sql:
         return _matched(test.lookup[1:], lower(value), lower(given[0]), binds.dialect.name)
     return _matched(test.lookup, value, given[0], binds.dialect.name)
 
-
-# SQLAlchemy's own false() takes along the terms beside it, and with them how tables are joined.
-_NOTHING: Sql = literal_column("1") == literal_column("0")
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {"exact": eq, "ne": ne, "lt": lt, "lte": le, "gt": gt, "gte": ge}
