@@ -48,6 +48,7 @@ from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.sessions.loads import Fetch
 from tilth.kernel.store.sessions.sessions import Sessions
+from tilth.kernel.store.sessions.watch import CURRENT
 from tilth.kernel.store.unit import Units
 from tilth.kernel.store.writing import open_sessions, open_units
 from tilth.kit.clock import now
@@ -206,6 +207,8 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         backend = self.freeze()
+        if self.settings.environment == "development":
+            backend.store.watching = CURRENT.get
         app = super().build_middleware_stack()
         for feature in self.features:
             for route in feature.routes(backend):

@@ -32,6 +32,7 @@ from sqlalchemy.util.concurrency import in_greenlet
 from tilth.errors import LazyLoad, QueryError
 from tilth.kernel.store.sessions.flushes import is_own_work
 from tilth.kernel.store.sessions.places import calling_place
+from tilth.kernel.store.sessions.watch import BATCH, RELATION
 
 Fetch = Literal["peers", "one", "raise"]
 """A relation that was not asked for: load it for every object of the same query, for this one, or
@@ -158,6 +159,9 @@ def _look_at_relation(execution: ORMExecuteState) -> Any:
             found = _loaded_for_peers(execution, lazy, origin)
             if found is not None:
                 return found
+        execution.update_execution_options(**{RELATION: _named(execution, lazy)})
+    else:
+        execution.update_execution_options(**{BATCH: True})
     if origin is not None and execution.bind_mapper is not None:
         model = execution.bind_mapper.class_
         limits = origin.limits_of(model)
@@ -269,6 +273,7 @@ def _load(
     load = selectinload(mapper.attrs[name].class_attribute)
     columns = deferred(mapper.class_, origin.limits_of(mapper.class_).hidden)
     asked = select(mapper.class_).where(among).options(load, below, *columns)
+    asked = asked.execution_options(**{BATCH: True})
     with session.no_autoflush:
         session.scalars(asked).all()
     for each in chunk:
@@ -288,6 +293,10 @@ def _found_below(chunk: list[Any], name: str) -> Iterator[Any]:
 
 def _is_many(mapper: Mapper[Any], name: str) -> bool:
     return bool(mapper.relationships[name].uselist)
+
+
+def _named(execution: ORMExecuteState, state: InstanceState[Any]) -> str:
+    return f"{state.class_.__name__}.{_relation_of(execution)}"
 
 
 def _untold(execution: ORMExecuteState, state: InstanceState[Any], why: str) -> str:
