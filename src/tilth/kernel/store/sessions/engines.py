@@ -55,6 +55,14 @@ class Engines:
                 self._in_loop[loop] = self.in_loop()
             return self._in_loop[loop].one(writes=writes)
 
+    def dispose(self) -> None:
+        """All of them, where closing a connection waits for nothing."""
+        for pair in (self._plain, *self._in_loop.values()):
+            for engine in (pair.reading, pair.writing) if pair is not None else ():
+                (engine.sync_engine if isinstance(engine, AsyncEngine) else engine).dispose()
+        self._plain = None
+        self._in_loop.clear()
+
     async def close(self) -> None:
         """Those of other loops cannot be closed from here; they end with them."""
         plain, self._plain = self._plain, None

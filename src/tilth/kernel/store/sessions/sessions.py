@@ -81,7 +81,7 @@ class Sessions:
 
     def __init__(self, engines: Engines, explain: Explain, *, read_only: bool = False) -> None:
         """explain: an error of the driver → what to tell, or None. read_only: nobody writes."""
-        self._engines, self._explain, self.read_only = engines, explain, read_only
+        self.engines, self._explain, self.read_only = engines, explain, read_only
         self._make = sessionmaker(class_=UnitSession, expire_on_commit=False)
         validate_flushes(self._make)
         event.listen(self._make, "before_flush", _refuse_where_reading)
@@ -95,7 +95,7 @@ class Sessions:
     ) -> Iterator[tuple[Scope, UnitSession]]:
         """For code without await. Raises what the code raises, and Unavailable."""
         writes = writes and not self.read_only
-        engine = self._engines.engine(writes=writes)
+        engine = self.engines.engine(writes=writes)
         info = {WRITES: writes, ENDPOINT: endpoint}
         with self._told(), self._make(bind=engine, info=info) as session:
             scope = session.info[WORK] = begin(session)
@@ -108,7 +108,7 @@ class Sessions:
     ) -> AsyncIterator[tuple[Scope, AsyncSession, UnitSession]]:
         """For code with await."""
         writes = writes and not self.read_only
-        engine = self._engines.engine_in_loop(writes=writes)
+        engine = self.engines.engine_in_loop(writes=writes)
         with self._told():
             info = {WRITES: writes, ENDPOINT: endpoint}
             async with self._make_in_loop(engine, info) as session:
@@ -123,7 +123,7 @@ class Sessions:
         return AsyncSession(engine, sync_session_class=kind, expire_on_commit=False, info=info)
 
     async def close(self) -> None:
-        await self._engines.close()
+        await self.engines.close()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
