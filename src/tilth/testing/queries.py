@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from tilth.app import Application
-from tilth.kernel.store.sessions.watch import Watch, begin, end
+from tilth.kernel.store.sessions.watch import Watch, began, end
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def watching(app: Application | None) -> Iterator[Watch]:
     watch = Watch()
 
     def begun(connection: Any, *_: object) -> None:
-        begin(connection)
+        began(connection)
 
     def ended(connection: Any, _: Any, statement: str, values: Any, context: Any, __: Any) -> None:
         end(watch, connection, statement, values, context)

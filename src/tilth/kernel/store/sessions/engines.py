@@ -65,10 +65,16 @@ class Engines:
 
     async def close(self) -> None:
         """Those of other loops cannot be closed from here; they end with them."""
+        self.dispose_plain()
+        await self.close_in_loop()
+
+    def dispose_plain(self) -> None:
         plain, self._plain = self._plain, None
         if plain is not None:
             plain.reading.dispose()
             plain.writing.dispose()
+
+    async def close_in_loop(self) -> None:
         in_loop = self._in_loop.pop(asyncio.get_running_loop(), None)
         if in_loop is not None:
             await in_loop.reading.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from threading import Lock
 from typing import Any, cast
 
 from sqlalchemy import event
@@ -82,6 +83,10 @@ class Sessions:
     def __init__(self, engines: Engines, explain: Explain, *, read_only: bool = False) -> None:
         """explain: an error of the driver → what to tell, or None. read_only: nobody writes."""
         self.engines, self._explain, self.read_only = engines, explain, read_only
+        # While the application is served. Connections of a script are closed with its last scope:
+        # nobody else would.
+        self.is_kept = False
+        self._open, self._counting = 0, Lock()
         self._make = sessionmaker(class_=UnitSession, expire_on_commit=False)
         validate_flushes(self._make)
         event.listen(self._make, "before_flush", _refuse_where_reading)
@@ -97,7 +102,7 @@ class Sessions:
         writes = writes and not self.read_only
         engine = self.engines.engine(writes=writes)
         info = {WRITES: writes, ENDPOINT: endpoint}
-        with self._told(), self._make(bind=engine, info=info) as session:
+        with self._counted(), self._told(), self._make(bind=engine, info=info) as session:
             scope = session.info[WORK] = begin(session)
             yield scope, session
             session.commit()
@@ -109,13 +114,38 @@ class Sessions:
         """For code with await."""
         writes = writes and not self.read_only
         engine = self.engines.engine_in_loop(writes=writes)
-        with self._told():
+        async with self._counted_in_loop():
             info = {WRITES: writes, ENDPOINT: endpoint}
             async with self._make_in_loop(engine, info) as session:
                 inner = cast(UnitSession, session.sync_session)
                 scope = session.info[WORK] = begin(inner)
                 yield scope, session, inner
                 await session.commit()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._count(1)
+        try:
+            yield
+        finally:
+            if self._count(-1):
+                self.engines.dispose_plain()
+
+    @asynccontextmanager
+    async def _counted_in_loop(self) -> AsyncIterator[None]:
+        self._count(1)
+        try:
+            with self._told():
+                yield
+        finally:
+            if self._count(-1):
+                await self.engines.close_in_loop()
+
+    def _count(self, step: int) -> bool:
+        """Whether the last scope of a script is over."""
+        with self._counting:
+            self._open += step
+            return self._open == 0 and not self.is_kept
 
     def _make_in_loop(self, engine: AsyncEngine, info: dict[Any, Any]) -> AsyncSession:
         """Its inner session is one of those that are listened to."""

@@ -129,11 +129,11 @@ CURRENT: ContextVar[Watch | None] = ContextVar("tilth_watch", default=None)
 def watch_requests() -> None:
     """From now on, statements of every engine of this process are noted with their request."""
     if not event.contains(Engine, "after_cursor_execute", _end_in_request):
-        event.listen(Engine, "before_cursor_execute", begin)
+        event.listen(Engine, "before_cursor_execute", began)
         event.listen(Engine, "after_cursor_execute", _end_in_request)
 
 
-def begin(connection: Any, *_: object) -> None:
+def began(connection: Any, *_: object) -> None:
     connection.info[_BEGAN] = perf_counter()
 
 
