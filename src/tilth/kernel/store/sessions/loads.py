@@ -161,7 +161,8 @@ def _look_at_relation(execution: ORMExecuteState) -> Any:
                 return found
         execution.update_execution_options(**{RELATION: _named(execution, lazy)})
     else:
-        execution.update_execution_options(**{BATCH: True})
+        # Whole, also beside rows that are read in parts: early SQLAlchemy 2.0 would fail.
+        execution.update_execution_options(**{BATCH: True}, yield_per=None)
     if origin is not None and execution.bind_mapper is not None:
         model = execution.bind_mapper.class_
         limits = origin.limits_of(model)
