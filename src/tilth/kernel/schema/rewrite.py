@@ -23,6 +23,9 @@ def plain(expression: Expression) -> Expression:
     """The same without the ORM's annotations.
 
     They make an expression compile as a query of entities, and they keep the inside of any() and
-    has() from being rewritten.
+    has() from being rewritten. They are taken away by name: where SQLAlchemy 2.0 is told to take
+    away all, a column in has() inside has() becomes that of the outermost table.
     """
-    return _deep_deannotate(expression)
+    parts = visitors.iterate(expression)
+    names = {name for part in parts for name in getattr(part, "_annotations", ())}
+    return _deep_deannotate(expression, sorted(names)) if names else expression
