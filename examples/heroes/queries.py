@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import func, or_, select
@@ -12,7 +12,7 @@ from tilth import SyncScope
 from .models import Hero, HeroMission, Mission, Part, Power, Status, Team
 
 
-def flying_heroes(scope: SyncScope, city: str) -> Sequence[Hero]:
+def flying_heroes(scope: SyncScope, city: str) -> Iterable[Hero]:
     """Lazy: nothing is asked until the rows are needed. Cached: a second loop asks nothing."""
     return scope.objects(Hero).filter(team__city=city, powers__name="Flight").order_by("name")
 

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Select,
-    Table,
     UnaryExpression,
     and_,
     exists,
@@ -35,6 +34,7 @@ from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.access import Access
 from tilth.kernel.schema.rewrite import rewritten
 from tilth.kernel.store.block import PageSelect
+from tilth.kernel.store.objects.apart import apart
 from tilth.kernel.store.objects.query import Excluded, Query, relations_along
 from tilth.kernel.store.order import key_of
 from tilth.kernel.store.order import ordered as in_order
@@ -231,29 +231,7 @@ def limits_of(sight: Sight, dialect: Dialect, model: type) -> Limits:
 def _criterion(access: Access, sight: Sight, dialect: Dialect) -> Sql | None:
     """Which rows of the class the actor may see; None for all of them."""
     _, readable = entity_source(access, ValueBinds(dialect, sight.actor))
-    return _apart(and_(*readable), access) if readable else None
-
-
-def _apart(criterion: Sql, access: Access) -> Sql:
-    """Tables of its own queries under other names.
-
-    Where SQLAlchemy joins a link table, it would take one of the same name in the rule for that
-    (2.0 does, in selectinload), and the rule would mean something else.
-    """
-    own = set(access.resource.tables)
-    asked = (part for part in visitors.iterate(criterion) if isinstance(part, Select))
-    inner = {table for part in asked for table in part.get_final_froms() if table not in own}
-    aliases = {table: table.alias() for table in inner if isinstance(table, Table)}
-    if not aliases:
-        return criterion
-
-    def replace(part: object) -> Any:
-        if isinstance(part, Column):
-            alias = aliases.get(part.table)
-            return None if alias is None else alias.c[part.key]
-        return aliases.get(part) if isinstance(part, Table) else None
-
-    return rewritten(criterion, replace)
+    return apart(and_(*readable), access.resource.tables) if readable else None
 
 
 def _asks_elsewhere(criterion: Sql) -> bool:
