@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.properties.things import (
@@ -20,21 +19,12 @@ from tests.properties.things import (
     Thing,
     World,
     filled,
-    served_on_both,
     some_examples,
     url_text,
     worlds,
 )
 
 from tilth import Actor
-
-
-@pytest.fixture(scope="module")
-def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Served, Served]]:
-    with served_on_both(request, tmp_path_factory) as both:
-        yield both
 
 
 @dataclass(frozen=True)

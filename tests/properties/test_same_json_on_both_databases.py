@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite
@@ -19,7 +19,6 @@ from uuid import UUID
 
 import httpx
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -37,20 +36,11 @@ from tests.properties.things import (
     Thing,
     World,
     filled,
-    served_on_both,
     some_examples,
     texts,
     url_text,
     worlds,
 )
-
-
-@pytest.fixture(scope="module")
-def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Served, Served]]:
-    with served_on_both(request, tmp_path_factory) as both:
-        yield both
 
 
 @st.composite

@@ -100,12 +100,13 @@ class Sessions:
     ) -> Iterator[tuple[Scope, UnitSession]]:
         """For code without await. Raises what the code raises, and Unavailable."""
         writes = writes and not self.read_only
-        engine = self.engines.engine(writes=writes)
         info = {WRITES: writes, ENDPOINT: endpoint}
-        with self._counted(), self._told(), self._make(bind=engine, info=info) as session:
-            scope = session.info[WORK] = begin(session)
-            yield scope, session
-            session.commit()
+        with self._counted(), self._told():
+            engine = self.engines.engine(writes=writes)
+            with self._make(bind=engine, info=info) as session:
+                scope = session.info[WORK] = begin(session)
+                yield scope, session
+                session.commit()
 
     @asynccontextmanager
     async def in_loop(
@@ -113,8 +114,8 @@ class Sessions:
     ) -> AsyncIterator[tuple[Scope, AsyncSession, UnitSession]]:
         """For code with await."""
         writes = writes and not self.read_only
-        engine = self.engines.engine_in_loop(writes=writes)
         async with self._counted_in_loop():
+            engine = self.engines.engine_in_loop(writes=writes)
             info = {WRITES: writes, ENDPOINT: endpoint}
             async with self._make_in_loop(engine, info) as session:
                 inner = cast(UnitSession, session.sync_session)
