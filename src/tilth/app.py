@@ -50,6 +50,7 @@ from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.sessions.loads import Fetch
 from tilth.kernel.store.sessions.sessions import Sessions
+from tilth.kernel.store.sessions.watch import CURRENT
 from tilth.kernel.store.unit import Units
 from tilth.kernel.store.writing import open_sessions, open_units
 from tilth.kit.clock import now
@@ -124,6 +125,7 @@ class Application(FastAPI):
         self._subscriptions: list[Subscription] = []
         self._relay: Relay | None = None
         self._sessions: Sessions | None = None
+        self._is_served = False
         # The first endpoints may ask for them at once, each in its thread.
         self._opening = Lock()
         self._backend: Backend | None = None
@@ -219,6 +221,8 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         backend = self.freeze()
+        if self.settings.environment == "development":
+            backend.store.watching = CURRENT.get
         app = super().build_middleware_stack()
         for feature in self._batteries:
             for route in feature.routes(backend):
@@ -359,7 +363,14 @@ class Application(FastAPI):
                     units,
                     read_only=self._read_only,
                 )
+                self._sessions.is_kept = self._is_served
             return self._sessions
+
+    def _keep_sessions(self, is_served: bool) -> None:
+        with self._opening:
+            self._is_served = is_served
+            if self._sessions is not None:
+                self._sessions.is_kept = is_served
 
     def _relay_from(self, schema: Schema, units: Units | None) -> Relay | None:
         subscribers, _ = subscribers_from(self._subscriptions, catalog_from(schema))
@@ -374,6 +385,7 @@ class Application(FastAPI):
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             async with inner(app) as state:
                 backend = self.freeze()
+                self._keep_sessions(True)
                 if self.middleware_stack is None:
                     self.middleware_stack = self.build_middleware_stack()
                 if self._relay is not None:
@@ -389,6 +401,7 @@ class Application(FastAPI):
                 finally:
                     if self._relay is not None:
                         await self._relay.stop()
+            self._keep_sessions(False)
             if self._sessions is not None:
                 await self._sessions.close()
             if self._backend is not None:

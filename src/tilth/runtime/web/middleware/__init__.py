@@ -13,6 +13,7 @@ from tilth.runtime.web.middleware.envelope import Envelope
 from tilth.runtime.web.middleware.guard import Guard
 from tilth.runtime.web.middleware.json_bodies import JsonBodies
 from tilth.runtime.web.middleware.limits import BodySize, RateLimit, RateLimiter
+from tilth.runtime.web.middleware.queries import Queries
 from tilth.settings import Settings, cors_findings
 
 
@@ -36,6 +37,7 @@ def web_stack(
         Middleware(RateLimit, limiter=limiter, exempt=HEALTH_PATHS) if limiter else None,
         Middleware(BodySize, parsed_bytes=web.json_bytes, upload_bytes=web.upload_bytes),
         Middleware(JsonBodies, limits=limits),
+        Middleware(Queries) if settings.environment == "development" else None,
         *layers,
     ]
     return [middleware for middleware in stack if middleware is not None]
