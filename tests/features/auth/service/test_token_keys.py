@@ -176,8 +176,16 @@ def test_16_a_published_set_has_public_keys_only() -> None:
         [ED, ED],
         [ED, {name: value for name, value in EC.items() if name != "kid"}],
         [ED, jwk_from_key(new_token_key(kid="private"), private=True)],
+        [OCT, jwk_from_key(new_token_key(kid="private"), private=True)],
     ],
-    ids=["mixed", "one kid twice", "one key twice", "no kid", "private among public"],
+    ids=[
+        "mixed",
+        "one kid twice",
+        "one key twice",
+        "no kid",
+        "private among public",
+        "shared among private",
+    ],
 )
 def test_16_sets_that_nobody_should_trust_are_refused(jwks: list[object]) -> None:
     with pytest.raises(BadCredential) as raised:
