@@ -53,7 +53,9 @@ def looked_up(url: URL, model: type, statement: Select[Any], hidden: Collection[
 
 
 def _plan(connection: Connection, sql: str) -> tuple[tuple[int, str], ...]:
-    rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
+    # It was run a moment ago, with the values in it as SQLite itself wrote them.
+    asked = f"EXPLAIN QUERY PLAN {sql}"
+    rows = connection.exec_driver_sql(asked).all()
     depths = {0: 0}
     for number, above, *_ in rows:
         depths[number] = depths.get(above, 0) + 1
