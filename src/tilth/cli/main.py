@@ -43,7 +43,7 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    for command in (dev, serve, create_tables, show, check, openapi, models):
+    for command in (dev, serve, create_tables, show, check, openapi, models, wire):
         cli.command()(command)
     policies = typer.Typer(invoke_without_command=True, suggest_commands=False)
     policies.callback()(policy)
@@ -263,6 +263,25 @@ def models(
 
     with telling_failures(as_json, traceback):
         print_models(database_url, schema, as_json=as_json)
+
+
+def wire(
+    resource: Annotated[str, typer.Argument(help="Name in URLs, or class.")],
+    key: Annotated[str, typer.Argument(help="As in URLs: 7")],
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Show what one object is on its way from the database.
+
+    PostgreSQL: the messages and bytes between driver and server. SQLite: the SQL as it was run,
+    its plan, and what is stored. Values of secret and masked columns are blackened.
+    """
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.wire import wire
+
+    with telling_failures(as_json, traceback):
+        wire(app, resource, key, as_json=as_json)
 
 
 if __name__ == "__main__":
