@@ -38,10 +38,10 @@ class Note(Base):
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """Stands still until it is moved. It begins with the real time, which `max_age` goes by."""
 
     def __init__(self) -> None:
-        self.at = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+        self.at = datetime.now(UTC)
 
     def __call__(self) -> datetime:
         return self.at

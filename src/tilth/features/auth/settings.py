@@ -58,7 +58,7 @@ class Auth:
     asking the database; 0 asks each time, so that what is revoked ends at once in every process.
     aliases: other addresses of routes, such as {"/auth/login": "/auth/token"}. first_role: what
     whoever uses the first-admin link becomes, besides superuser. mail: who delivers it, instead of
-    TILTH_MAIL_URL. clock: what time it is.
+    TILTH_MAIL_URL. clock: what time it is, for tests; max_age of `require` and `assured` goes by the real one.
     """
 
     sign_up: bool = True

@@ -53,7 +53,9 @@ def test_sealed_text_says_nothing_and_never_repeats() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "ab", "A" * 60, "é", seal() + "=", seal() + "\n", "A" * 5000]
+    "text",
+    ["", "a", "ab", "A" * 60, "é", seal() + "=", seal() + "\n", "A" * 5000],
+    ids=["empty", "a", "ab", "short", "é", "padded", "line", "long"],
 )
 def test_other_text_is_malformed(text: str) -> None:
     assert reason_for(text) == "malformed"

@@ -32,7 +32,11 @@ def test_what_is_hashed_is_verified(pool: HashingPool) -> None:
     assert asyncio.run(story()) == [Verdict(True), Verdict(False)]
 
 
-@pytest.mark.parametrize("stored", [None, "", "x", BCRYPT, hash_of("other", CHEAP)])
+@pytest.mark.parametrize(
+    "stored",
+    [None, "", "x", BCRYPT, hash_of("other", CHEAP)],
+    ids=["nobody", "empty", "x", "bcrypt", "argon2id"],
+)
 def test_nobody_and_a_wrong_password_are_answered_alike(
     pool: HashingPool, stored: str | None
 ) -> None:
@@ -42,6 +46,7 @@ def test_nobody_and_a_wrong_password_are_answered_alike(
 @pytest.mark.parametrize(
     "stored",
     [importable("5ebe2294ecd0e0f08eab7690d2a6ee69", CHEAP), hash_of("secret", Cost(32, 1))],
+    ids=["md5", "cheaper"],
 )
 def test_an_old_hash_that_matches_is_to_be_replaced(pool: HashingPool, stored: str) -> None:
     assert asyncio.run(pool.verify(stored, "secret")) == Verdict(True, needs_rehash=True)
