@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import (
     AsyncIterator,
     Callable,
-    Collection,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from os import environ
 from threading import Lock
@@ -29,20 +25,19 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tilth.declared import Declared, caller, policy_findings_of, too_late
 from tilth.errors import Finding, SetupError
 from tilth.feature import Backend, Battery, Feature, Living
 from tilth.kernel.events.catalog import catalog_from
 from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.actor import Actor
-from tilth.kernel.policy.checks import NEVER_GIVEN, missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
-from tilth.kernel.policy.source import Sources
 from tilth.kernel.schema.borrow import lend_tables
 from tilth.kernel.schema.exposure import NO_UPKEEP, Exposure, Upkeep
-from tilth.kernel.schema.mapper import Resolved, resolve
-from tilth.kernel.schema.resource import Resource, Schema
+from tilth.kernel.schema.mapper import resolve
+from tilth.kernel.schema.resource import Schema
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.engine import open_database
 from tilth.kernel.store.outbox import OWN, Outbox
@@ -68,17 +63,6 @@ from tilth.settings import Settings, cors_findings, load_settings
 
 DEFAULT_DATABASE = "sqlite:///tilth.db"
 NO_SCHEMES: Mapping[str, Mapping[str, object]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """One call of expose."""
-
-    exposure: Exposure
-    policy: Policy | None
-    cache: str | None = None
-    require_if_match: bool = False
-    before: tuple[Before, ...] = ()
 
 
 class Application(FastAPI):
@@ -153,14 +137,14 @@ class Application(FastAPI):
         upkeep: columns the server keeps: timestamps, a version, soft deletion.
         before: pure functions that every change of a row goes through before it is made.
         """
-        exposure = Exposure(model, name, tuple(search), _caller(), upkeep=upkeep)
+        exposure = Exposure(model, name, tuple(search), caller(), upkeep=upkeep)
         self.declare(Declared(exposure, policy, cache, require_if_match, tuple(before)))
 
     def declare(self, declared: Declared) -> None:
         """What expose does, for exposures made by a program."""
         if self._backend is not None:
             exposure = declared.exposure
-            raise SetupError(_too_late(exposure.model.__name__, "is exposed", exposure.where))
+            raise SetupError(too_late(exposure.model.__name__, "is exposed", exposure.where))
         self._declared.append(declared)
 
     def on(self, *events: str, name: str | None = None) -> Callable[[Reaction], Reaction]:
@@ -170,12 +154,12 @@ class Application(FastAPI):
         plain one is called in a thread. name: what its deliveries are kept under, that of the
         function unless given. Mistakes are told when frozen.
         """
-        where = _caller()
+        where = caller()
 
         def subscribe(react: Reaction) -> Reaction:
             called = name or str(getattr(react, "__name__", type(react).__name__))
             if self._backend is not None:
-                raise SetupError(_too_late(called, "subscribes", where))
+                raise SetupError(too_late(called, "subscribes", where))
             self._subscriptions.append(Subscription(called, react, events, where))
             return react
 
@@ -184,7 +168,7 @@ class Application(FastAPI):
     def role(self, name: str, *permissions: str) -> None:
         """Make a role that accounts can be given, with what it permits. Repeated, it adds to it."""
         if self._backend is not None:
-            raise SetupError(_too_late(name, "is declared a role", _caller()))
+            raise SetupError(too_late(name, "is declared a role", caller()))
         self._roles[name] = self._roles.get(name, frozenset()) | frozenset(permissions)
 
     def scope(self, actor: Actor, *, writes: bool = True, fetch: Fetch | None = None) -> Opening:
@@ -263,7 +247,7 @@ class Application(FastAPI):
         lend_tables({each.exposure.model for each in self._declared}, self._own())
         resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
         findings = [*resolved.findings, *cors_findings(self.settings.web)]
-        findings.extend(self._policy_findings(resolved))
+        findings.extend(policy_findings_of(self._declared, resolved))
         for feature in self._batteries:
             findings.extend(feature.checks(resolved.schema, self.router.routes))
             findings.extend(feature.refusals(self.settings))
@@ -272,26 +256,6 @@ class Application(FastAPI):
         findings.extend(scope_findings(self.router.routes))
         findings.extend(subscribers_from(self._subscriptions, catalog_from(resolved.schema))[1])
         return resolved.schema, by_name, database, findings
-
-    def _policy_findings(self, resolved: Resolved) -> Iterator[Finding]:
-        """Also of resources with other mistakes, so that none is found only after the others."""
-        sources = Sources()
-        known: dict[type, tuple[Resource, Collection[str]]] = {
-            resource.model: (resource, ()) for resource in resolved.schema.values()
-        }
-        known |= {each.resource.model: (each.resource, each.faulty) for each in resolved.unfinished}
-        for declared in self._declared:
-            model, where = declared.exposure.model, declared.exposure.where
-            if declared.policy is None:
-                yield missing_policy(model, where)
-            elif model in known:
-                resource, faulty = known[model]
-                found = policy_findings(
-                    resource, declared.policy, where, faulty=faulty, sources=sources
-                )
-                # A function before each change may give the values that no client may.
-                excused = NEVER_GIVEN if declared.before else None
-                yield from (finding for finding in found if finding.code != excused)
 
     def _frozen(self) -> Backend:
         schema, declared, database, findings = self._resolved()
@@ -416,19 +380,3 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
 Reaction = TypeVar("Reaction", bound=React)
-
-
-def _caller() -> str:
-    """ "file.py:12" of whoever called the function that asks."""
-    frame = sys._getframe(2)
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _too_late(subject: str, what: str, where: str | None) -> Finding:
-    return Finding(
-        "app.frozen",
-        subject,
-        f"{what} after the application has begun to serve.",
-        "Do it when the module is imported.",
-        where=where,
-    )

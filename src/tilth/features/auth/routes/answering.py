@@ -28,7 +28,7 @@ from tilth.features.auth.service.browser import (
 )
 from tilth.features.auth.service.grants import Pair, grant
 from tilth.features.auth.service.origins import origin_of
-from tilth.features.auth.service.session_credentials import Begun, begin
+from tilth.features.auth.service.session_credentials import Begun, new_session
 from tilth.features.auth.service.sign_in import Establish, Pending
 from tilth.kernel.policy.actor import Actor
 from tilth.kit.secrets import token_digest
@@ -82,7 +82,7 @@ def into_session(accounts: Accounts, request: Request, origin: Origin) -> Establ
     def establish(session: Session, proof: Proof, account: Account, now: datetime) -> Begun:
         if old is not None:
             end_by_digest(session, token_digest(old))
-        return begin(accounts, session, proof, now, origin, epoch=account.epoch)
+        return new_session(accounts, session, proof, now, origin, epoch=account.epoch)
 
     return establish
 

@@ -28,7 +28,7 @@ class Endpoint:
     call: Callable[..., Any]
     status: int = 200
     answers: Any = None
-    others: Mapping[int, Any] = field(default_factory=lambda: MappingProxyType({}))
+    others: Mapping[int | str, dict[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def accounts_here(connection: HTTPConnection) -> Accounts:

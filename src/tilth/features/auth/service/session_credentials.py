@@ -45,7 +45,7 @@ class Support:
     longest: timedelta
 
 
-def begin(
+def new_session(
     accounts: Accounts,
     session: Session,
     proof: Proof,

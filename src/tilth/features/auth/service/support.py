@@ -13,7 +13,7 @@ from tilth.features.auth.models.roles import roles_of, stored_roles
 from tilth.features.auth.models.sessions import Proof
 from tilth.features.auth.models.users import account_by_id
 from tilth.features.auth.service.accounts import Accounts, permissions_of
-from tilth.features.auth.service.session_credentials import Begun, Support, begin
+from tilth.features.auth.service.session_credentials import Begun, Support, new_session
 from tilth.kernel.policy.actor import SUPERUSER, Actor
 
 PERMISSION = "users.impersonate"
@@ -42,7 +42,9 @@ async def impersonate(
         _check_not_upwards(accounts, session, actor, user_id)
         support = Support(mine, reason, min(life, LONGEST))
         proof = Proof(user_id, min(actor.assurance, 1), ("support",), now)
-        made = begin(accounts, session, proof, now, origin, epoch=account.epoch, support=support)
+        made = new_session(
+            accounts, session, proof, now, origin, epoch=account.epoch, support=support
+        )
         data = {"reason": reason, "session": str(made.id)}
         record(session, "impersonation.begun", now, origin, user_id=user_id, data=data)
         return made
