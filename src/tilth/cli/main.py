@@ -9,28 +9,17 @@ from typing import Annotated
 
 import typer
 
-APP_HELP = (
-    "FILE[:app], pkg.mod:app or a database URL. "
-    "Without it: what pyproject.toml names under [tool.tilth] app or [tool.fastapi] entrypoint, "
-    "else app.py, main.py or the only file here that makes an application."
+from tilth.cli import user_commands
+from tilth.cli.options import (
+    ActorOption,
+    AppOption,
+    FileArgument,
+    HostOption,
+    JsonOption,
+    PortOption,
+    SchemaOption,
+    TracebackOption,
 )
-
-AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", help=APP_HELP)]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
-HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
-FileArgument = Annotated[
-    str | None, typer.Argument(metavar="FILE[:app]", help="The same as --app.")
-]
-PortOption = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")]
-SchemaOption = Annotated[
-    str | None, typer.Option(help="Of PostgreSQL, if not the first of the search path.")
-]
-ActorOption = Annotated[
-    str, typer.Option("--actor", help="anonymous, an id, or id=7,roles=admin+editor,tenant=acme.")
-]
-TracebackOption = Annotated[
-    bool, typer.Option("--traceback", help="Show the whole traceback of an error in your code.")
-]
 
 
 def command_line() -> typer.Typer:
@@ -49,6 +38,14 @@ def command_line() -> typer.Typer:
     policies.callback()(policy)
     policies.command()(explain)
     cli.add_typer(policies, name="policy")
+    users = typer.Typer(invoke_without_command=True, suggest_commands=False)
+    users.callback()(user)
+    users.command("list")(user_commands.list_)
+    for each in (user_commands.create, user_commands.role, user_commands.sessions):
+        users.command()(each)
+    for each_state in (user_commands.disable, user_commands.enable):
+        users.command()(each_state)
+    cli.add_typer(users, name="user")
     return cli
 
 
@@ -89,6 +86,11 @@ def tilth(
 
 def policy(context: typer.Context) -> None:
     """Ask what policies decide."""
+    _help_alone(context)
+
+
+def user(context: typer.Context) -> None:
+    """Look after the accounts of an application."""
     _help_alone(context)
 
 

@@ -56,8 +56,7 @@ class Auth:
     at most. refresh: life of everything that comes from one sign-in by token.
     algorithm: of bearer tokens. cache_seconds: how long a credential that was found is believed without
     asking the database; 0 asks each time, so that what is revoked ends at once in every process.
-    aliases: other addresses of routes, such as {"/auth/login": "/auth/token"}. first_role: what
-    whoever uses the first-admin link becomes, besides superuser. mail: who delivers it, instead of
+    aliases: other addresses of routes, such as {"/auth/login": "/auth/token"}. mail: who delivers it, instead of
     TILTH_MAIL_URL. clock: what time it is, for tests; max_age of `require` and `assured` goes by the real one.
     """
 
@@ -75,7 +74,6 @@ class Auth:
     algorithm: Algorithm = "Ed25519"
     cache_seconds: float = 0.0
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    first_role: str = "admin"
     mail: Mail | None = None
     clock: Callable[[], datetime] = now
 

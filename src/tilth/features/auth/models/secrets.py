@@ -24,9 +24,7 @@ Kind = Literal[
     "reset",
     "magic_link",
     "sign_in",
-    "first_admin",
     "recovery",
-    "passkey",
 ]
 
 FORGOTTEN_AT_ONCE = 200
