@@ -49,6 +49,10 @@ def command_line() -> typer.Typer:
     policies.callback()(policy)
     policies.command()(explain)
     cli.add_typer(policies, name="policy")
+    databases = typer.Typer(invoke_without_command=True, suggest_commands=False)
+    databases.callback()(db)
+    databases.command()(move)
+    cli.add_typer(databases, name="db")
     return cli
 
 
@@ -89,6 +93,11 @@ def tilth(
 
 def policy(context: typer.Context) -> None:
     """Ask what policies decide."""
+    _help_alone(context)
+
+
+def db(context: typer.Context) -> None:
+    """Look after the database of an application."""
     _help_alone(context)
 
 
@@ -282,6 +291,25 @@ def wire(
 
     with telling_failures(as_json, traceback):
         wire(app, resource, key, as_json=as_json)
+
+
+def move(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="URL of the database there is.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="URL of one without its tables.")],
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Move all rows to another database.
+
+    Tables are those of the application's models. Rows are compared in the end; after a stop, the
+    same command goes on. FROM is only read.
+    """
+    from tilth.cli.move import move
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        move(source, target, app, as_json=as_json)
 
 
 if __name__ == "__main__":
