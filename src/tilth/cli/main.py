@@ -19,6 +19,7 @@ from tilth.cli.options import (
     PortOption,
     SchemaOption,
     TracebackOption,
+    help_alone,
 )
 
 
@@ -38,14 +39,11 @@ def command_line() -> typer.Typer:
     policies.callback()(policy)
     policies.command()(explain)
     cli.add_typer(policies, name="policy")
-    users = typer.Typer(invoke_without_command=True, suggest_commands=False)
-    users.callback()(user)
-    users.command("list")(user_commands.list_)
-    for each in (user_commands.create, user_commands.role, user_commands.sessions):
-        users.command()(each)
-    for each_state in (user_commands.disable, user_commands.enable):
-        users.command()(each_state)
-    cli.add_typer(users, name="user")
+    cli.add_typer(user_commands.commands(), name="user")
+    databases = typer.Typer(invoke_without_command=True, suggest_commands=False)
+    databases.callback()(db)
+    databases.command()(move)
+    cli.add_typer(databases, name="db")
     return cli
 
 
@@ -81,24 +79,17 @@ def tilth(
     ] = False,
 ) -> None:
     """Your models in, a whole backend out."""
-    _help_alone(context)
+    help_alone(context)
 
 
 def policy(context: typer.Context) -> None:
     """Ask what policies decide."""
-    _help_alone(context)
+    help_alone(context)
 
 
-def user(context: typer.Context) -> None:
-    """Look after the accounts of an application."""
-    _help_alone(context)
-
-
-def _help_alone(context: typer.Context) -> None:
-    """Of a command that only has others below it."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(2)
+def db(context: typer.Context) -> None:
+    """Look after the database of an application."""
+    help_alone(context)
 
 
 def dev(
@@ -284,6 +275,25 @@ def wire(
 
     with telling_failures(as_json, traceback):
         wire(app, resource, key, as_json=as_json)
+
+
+def move(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="URL of the database there is.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="URL of one without its tables.")],
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Move all rows to another database.
+
+    Tables are those of the application's models. Rows are compared in the end; after a stop, the
+    same command goes on. FROM is only read.
+    """
+    from tilth.cli.move import move
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        move(source, target, app, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def create_tables(backend: Backend) -> list[str]:
 
     Columns that tables lack are told: every request that reads them will fail.
     """
-    tables = _tables(backend)
+    tables = tables_of(backend)
     with _connecting(backend, read_only=False) as engine:
         # Tilth's own first: the models may refer to them.
         metadatas = dict.fromkeys([*backend.own, *(table.metadata for table in tables)])
@@ -69,7 +69,7 @@ def _drifted(database: Database, lacking: list[str]) -> Finding:
 def require_tables(backend: Backend, target: str) -> None:
     """Raises CommandError when the database is not there or lacks a table. Changes nothing."""
     with _connecting(backend, read_only=True) as engine:
-        missing = missing_tables(engine, _tables(backend))
+        missing = missing_tables(engine, tables_of(backend))
     if missing:
         label = backend.store.database.label
         raise CommandError(
@@ -97,7 +97,7 @@ def _connecting(backend: Backend, *, read_only: bool) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _tables(backend: Backend) -> list[Table]:
+def tables_of(backend: Backend) -> list[Table]:
     """Those that rows come from, those that link them, and Tilth's own where anything is written."""
     sources: list[FromClause] = []
     for resource in backend.schema.values():

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have."""
+"""Options and arguments that several commands have, and what a group of commands says."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ ActorOption = Annotated[
 TracebackOption = Annotated[
     bool, typer.Option("--traceback", help="Show the whole traceback of an error in your code.")
 ]
+
+
+def help_alone(context: typer.Context) -> None:
+    """Of a command that only has others below it."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)

@@ -6,9 +6,26 @@ from typing import Annotated
 
 import typer
 
-from tilth.cli.options import AppOption, JsonOption, TracebackOption
+from tilth.cli.options import AppOption, JsonOption, TracebackOption, help_alone
 
 NameArgument = Annotated[str, typer.Argument(help="Username, e-mail address or telephone number.")]
+
+
+def commands() -> typer.Typer:
+    group = typer.Typer(invoke_without_command=True, suggest_commands=False)
+    group.callback()(user)
+    group.command("list")(list_)
+    group.command()(create)
+    group.command()(role)
+    group.command()(disable)
+    group.command()(enable)
+    group.command()(sessions)
+    return group
+
+
+def user(context: typer.Context) -> None:
+    """Look after the accounts of an application."""
+    help_alone(context)
 
 
 def create(
