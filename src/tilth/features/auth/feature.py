@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from types import MappingProxyType
 
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from tilth.feature import Feature
 from tilth.features.auth.checks import refusals
 from tilth.features.auth.models.tables import AUTH
+from tilth.features.auth.pages.routes import page_routes
 from tilth.features.auth.routes.addresses import routes_of
 from tilth.features.auth.routes.endpoints import NAME
 from tilth.features.auth.service.accounts import Accounts, open_accounts
@@ -36,7 +38,7 @@ def feature_of(options: Auth) -> Feature:
     left_out = {"basic"} if not options.basic else set()
     return Feature(
         NAME,
-        routes=lambda _: routes_of(options),
+        routes=lambda backend: _routes(options, opened(backend)),
         readers=lambda backend: readers_of(opened(backend)),
         refusals=partial(refusals, options),
         metadata=AUTH,
@@ -48,6 +50,10 @@ def feature_of(options: Auth) -> Feature:
         life=lambda backend: _life(opened(backend)),
         state=opened,
     )
+
+
+def _routes(options: Auth, accounts: Accounts) -> Sequence[BaseRoute]:
+    return [*routes_of(options), *(page_routes(accounts) if options.pages else ())]
 
 
 @asynccontextmanager

@@ -47,7 +47,8 @@ class Limits:
 class Auth:
     """Accounts and every way to sign in, as `Tilth(auth=Auth())`.
 
-    sign_up: anybody may make an account. verify_email: one with an address begins when its owner
+    pages: people sign in and look after their account on pages of Tilth's; without, mails lead to pages
+    of yours at the same addresses. sign_up: anybody may make an account. verify_email: one with an address begins when its owner
     follows the link in a mail; without, it begins at once and nobody knows whose the address is.
     sessions: "server" keeps them in the database; "cookie" seals them into the cookie itself, which
     ends all of a user's at once instead of one.
@@ -56,10 +57,12 @@ class Auth:
     at most. refresh: life of everything that comes from one sign-in by token.
     algorithm: of bearer tokens. cache_seconds: how long a credential that was found is believed without
     asking the database; 0 asks each time, so that what is revoked ends at once in every process.
-    aliases: other addresses of routes, such as {"/auth/login": "/auth/token"}. mail: who delivers it, instead of
-    TILTH_MAIL_URL. clock: what time it is, for tests; max_age of `require` and `assured` goes by the real one.
+    aliases: other addresses of routes, such as {"/auth/login": "/auth/token"}. mail: who delivers it,
+    instead of TILTH_MAIL_URL. clock: what time it is, for tests; max_age of `require` and `assured`
+    goes by the real one.
     """
 
+    pages: bool = True
     sign_up: bool = True
     verify_email: bool = True
     passwords: Passwords = field(default_factory=Passwords)

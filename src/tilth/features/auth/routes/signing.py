@@ -96,10 +96,15 @@ async def sign_in_by_mail(accounts: Here, request: Request, body: Code) -> Respo
 
 async def sign_out(accounts: Here, request: Request) -> Response:
     """End this session. Answered alike when there is none."""
+    return await end_asking(accounts, request, answer(None))
+
+
+async def end_asking(accounts: Accounts, request: Request, response: Response) -> Response:
+    """The session that asks is over, and the browser forgets it with this response."""
     cookie = cookie_of(accounts, request)
     if cookie is not None:
         await _end(accounts, request, cookie)
-    response = answer(None, headers={"clear-site-data": '"cache", "storage"'})
+    response.headers["clear-site-data"] = '"cache", "storage"'
     drop_cookie(accounts, request, response)
     if cookie_of(accounts, request, DATA_SUFFIX) is not None:
         drop_cookie(accounts, request, response, suffix=DATA_SUFFIX)
