@@ -46,7 +46,7 @@ def test_an_account_begins_signs_in_and_out(site: Site) -> None:
     account = bob.get("/account")
     out = send(bob, "/sign-out")
 
-    assert "Look into your mail" in asked.text
+    assert "Open the link in the mail" in asked.text
     assert token in shown.text
     assert (early.status_code, begun.status_code, again.status_code) == (401, 200, 400)
     assert "bob@example.org" in account.text
