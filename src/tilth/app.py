@@ -11,6 +11,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from os import environ
 from threading import Lock
@@ -196,6 +197,15 @@ class Application(FastAPI):
         """Every mistake and warning in what is exposed, without touching the database."""
         return self._resolved()[3]
 
+    def doctor(self) -> list[Finding]:
+        """What check tells, and everything that would keep the application from serving in production."""
+        production = replace(self.settings, environment="production")
+        return list(dict.fromkeys([*self.check(), *self.refusals(production)]))
+
+    def refusals(self, settings: Settings) -> list[Finding]:
+        """Why the batteries would not be served with other settings."""
+        return [finding for each in self._batteries for finding in each.refusals(settings)]
+
     def freeze(self) -> Backend:
         """Check everything, once. Raises SetupError with every finding."""
         if self._backend is None:
@@ -250,7 +260,7 @@ class Application(FastAPI):
         findings.extend(policy_findings_of(self._declared, resolved))
         for feature in self._batteries:
             findings.extend(feature.checks(resolved.schema, self.router.routes))
-            findings.extend(feature.refusals(self.settings))
+        findings.extend(self.refusals(self.settings))
         of_model = {declared.exposure.model: declared for declared in self._declared}
         by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
         findings.extend(scope_findings(self.router.routes))

@@ -105,3 +105,23 @@ def test_an_application_without_accounts_says_so(run: Run, heroes_folder: Path) 
 
     assert ended.code == 1
     assert "Tilth(auth=Auth())" in ended.err
+
+
+def test_the_doctor_tells_what_production_would_refuse(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP.replace("app.expose(Note, Policy(read=signed_in))", ""))
+    development = {"TILTH_ENVIRONMENT": "development"}
+    production = {
+        "TILTH_SECRET_KEY": SAFE["TILTH_SECRET_KEY"],
+        "TILTH_PUBLIC_URL": "https://notes.example",
+        "TILTH_MAIL_URL": "smtp://mail.example",
+        "TILTH_MAIL_FROM": "notes@notes.example",
+    }
+
+    ill = run("doctor", "--auth", "--json", cwd=tmp_path, **development)
+    well = run("doctor", cwd=tmp_path, **production)
+    served = run("serve", cwd=tmp_path)
+
+    codes = [each["code"] for each in ill.document["findings"]]
+    assert (ill.code, codes) == (1, ["auth.secret_key", "auth.public_url", "auth.mail"])
+    assert (well.code, served.code) == (0, 1)
+    assert "TILTH_SECRET_KEY" in served.err

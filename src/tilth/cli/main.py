@@ -33,7 +33,7 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    for command in (dev, serve, create_tables, show, check, openapi, models, wire):
+    for command in (dev, serve, create_tables, show, check, doctor, openapi, models, wire):
         cli.command()(command)
     policies = typer.Typer(invoke_without_command=True, suggest_commands=False)
     policies.callback()(policy)
@@ -184,6 +184,25 @@ def check(
 
     with telling_failures(as_json, traceback):
         check(app or file, as_json=as_json)
+
+
+def doctor(
+    file: FileArgument = None,
+    auth: Annotated[bool, typer.Option("--auth", help="Only what concerns signing in.")] = False,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Tell what keeps an application from serving in production.
+
+    With the settings of this environment: secrets, addresses, mail, proxies, CORS, policies.
+    Exit code 1 when there is an error.
+    """
+    from tilth.cli.check import doctor
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        doctor(app or file, only_auth=auth, as_json=as_json)
 
 
 def create_tables(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from os import environ
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tilth.app import Application
 from tilth.cli.talk import findings_text, shown_path, stderr
-from tilth.errors import CommandError, Finding
+from tilth.errors import CommandError, Finding, SetupError
 from tilth.feature import Backend
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.sync import (
@@ -78,10 +79,22 @@ def require_tables(backend: Backend, target: str) -> None:
         )
 
 
-def share_secret_key() -> None:
-    """Worker processes, and those that follow them, must understand each other's page cursors."""
-    if not environ.get(SECRET_KEY):
-        environ[SECRET_KEY] = secrets.token_hex(32)
+def share_secret_key() -> bool:
+    """Worker processes, and those that follow them, must understand each other's page cursors.
+
+    True when there was no key, and one was made that ends with this process.
+    """
+    if environ.get(SECRET_KEY):
+        return False
+    environ[SECRET_KEY] = secrets.token_hex(32)
+    return True
+
+
+def require_lasting_key(app: Application) -> None:
+    """Raises SetupError when it is not enough that the key was made for this process."""
+    refusals = app.refusals(replace(app.settings, secret_key=None))
+    if refusals:
+        raise SetupError(*refusals)
 
 
 @contextmanager
