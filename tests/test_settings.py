@@ -7,6 +7,7 @@ import pytest
 from tilth.errors import SetupError
 from tilth.settings import (
     VARIABLES,
+    MailSettings,
     RelaySettings,
     Settings,
     StoreSettings,
@@ -109,6 +110,7 @@ def test_every_field_has_a_variable_of_its_name():
         "store": StoreSettings,
         "web": WebSettings,
         "relay": RelaySettings,
+        "mail": MailSettings,
     }
     fields = {
         (section, name)

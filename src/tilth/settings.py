@@ -1,12 +1,12 @@
 """The environment, read once into frozen sections."""
 
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from tilth.errors import Finding, SetupError
+from tilth.kit import parse
+from tilth.kit.parse import Parser
 from tilth.kit.text import suggest
 
 PREFIX = "TILTH_"
@@ -57,6 +57,15 @@ class WebSettings:
     cors_origins: tuple[str, ...] = ()
     cors_credentials: bool = False
     public_url: str | None = None
+    proxies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """Who delivers mail. url: may carry a password. sender: what it comes from."""
+
+    url: str | None = field(default=None, repr=False)
+    sender: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +82,18 @@ class RelaySettings:
 class Settings:
     """Everything an application reads from outside its code.
 
-    secret_key: signs cursors; made at random for this process when not set.
+    secret_key: signs cursors, and tokens and cookies of accounts; made at random for this process
+    when not set. previous_secret_keys: still accepted, newest first, while the key is being changed.
     environment: "development" shows more in errors; "production" shows less.
     """
 
     store: StoreSettings = field(default_factory=StoreSettings)
     web: WebSettings = field(default_factory=WebSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
+    mail: MailSettings = field(default_factory=MailSettings)
+    previous_secret_keys: tuple[str, ...] = field(default=(), repr=False)
     secret_key: str | None = field(default=None, repr=False)
     environment: str = "production"
-
-
-# Returns the value, or raises ValueError with a sentence that says what is expected and never
-# repeats the text it was given: that may be a secret in the wrong variable.
-Parser = Callable[[str], object]
-
-
-def _text(text: str) -> str:
-    return text
 
 
 def _secret(text: str) -> str:
@@ -99,64 +102,14 @@ def _secret(text: str) -> str:
     return text
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise ValueError("Expected seconds, a number above 0, such as 2.5.")
-    return seconds
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0):
-        raise ValueError("Expected a whole number above 0.")
-    return int(text)
-
-
-def _count_to(most: int) -> Parser:
-    def count(text: str) -> int:
-        number = _count(text)
-        if number > most:
-            raise ValueError(f"Expected a whole number from 1 to {most}.")
-        return number
-
-    return count
-
-
-def _flag(text: str) -> bool:
-    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if text.lower() not in flags:
-        raise ValueError("Expected true or false.")
-    return flags[text.lower()]
+def _secrets(text: str) -> tuple[str, ...]:
+    return tuple(_secret(each) for each in text.replace(",", " ").split())
 
 
 def _environment(text: str) -> str:
     if text not in ENVIRONMENTS:
         raise ValueError(f"Expected {' or '.join(ENVIRONMENTS)}.")
     return text
-
-
-def _origin(text: str) -> str:
-    example = "such as https://shop.example"
-    try:
-        parts = urlsplit(text)
-        is_origin = bool(parts.scheme in ("http", "https") and parts.hostname) and not (
-            parts.path or parts.query or parts.fragment or "@" in parts.netloc
-        )
-        # Reading the port raises ValueError when it is out of range.
-        _ = parts.port
-    except ValueError:
-        is_origin = False
-    if not is_origin:
-        raise ValueError(f"Expected scheme, host and nothing after it, {example}.")
-    return text.lower()
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    names = text.replace(",", " ").split()
-    return tuple(name if name == "*" else _origin(name) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,145 +136,186 @@ VARIABLES = (
         "",
         "secret_key",
         _secret,
-        "Signs page cursors: at least 32 characters, the same for every worker. Made at "
-        "random when not set.",
+        "Signs page cursors, and seals tokens and cookies of accounts: at least 32 characters, "
+        "the same for every worker. Made at random when not set.",
+    ),
+    _variable(
+        "",
+        "previous_secret_keys",
+        _secrets,
+        "Keys of before that are still accepted, separated by commas or spaces.",
     ),
     _variable(
         "store",
         "database",
-        _text,
+        parse.text,
         "Address of the database: `sqlite:///shop.db`, "
         "`postgresql://user:password@host/shop`. Wins over the one in the code.",
     ),
-    _variable("store", "statement_seconds", _seconds, "Longest time one SQL statement may run."),
     _variable(
-        "store", "lock_seconds", _seconds, "Longest wait for a lock that another transaction holds."
+        "store", "statement_seconds", parse.seconds, "Longest time one SQL statement may run."
+    ),
+    _variable(
+        "store",
+        "lock_seconds",
+        parse.seconds,
+        "Longest wait for a lock that another transaction holds.",
     ),
     _variable(
         "store",
         "idle_in_transaction_seconds",
-        _seconds,
+        parse.seconds,
         "Longest time a transaction may stay open doing nothing.",
     ),
-    _variable("store", "pool_size", _count, "Most connections one process opens to PostgreSQL."),
     _variable(
-        "store", "pool_wait_seconds", _seconds, "Longest wait for a free connection, then 503."
+        "store", "pool_size", parse.count, "Most connections one process opens to PostgreSQL."
     ),
-    _variable("store", "pooler", _flag, "`true` behind a transaction pooler such as PgBouncer."),
+    _variable(
+        "store", "pool_wait_seconds", parse.seconds, "Longest wait for a free connection, then 503."
+    ),
+    _variable(
+        "store", "pooler", parse.flag, "`true` behind a transaction pooler such as PgBouncer."
+    ),
     _variable(
         "store",
         "sqlite_readers",
-        _count,
+        parse.count,
         "Threads that read one SQLite file at the same time, for reads that take longer than 2 ms.",
     ),
     _variable(
         "web",
         "header_seconds",
-        _seconds,
+        parse.seconds,
         "From connecting to the end of the request headers, then 408.",
     ),
     _variable(
-        "web", "header_bytes", _count, "Most bytes of headers that are still incomplete, then 431."
+        "web",
+        "header_bytes",
+        parse.count,
+        "Most bytes of headers that are still incomplete, then 431.",
     ),
     _variable(
         "web",
         "body_idle_seconds",
-        _seconds,
+        parse.seconds,
         "Longest pause inside a body, and the time before its rate counts, then 408.",
     ),
     _variable(
-        "web", "body_floor_bytes_per_second", _count, "Slowest average rate of a body, then 408."
+        "web",
+        "body_floor_bytes_per_second",
+        parse.count,
+        "Slowest average rate of a body, then 408.",
     ),
     _variable(
         "web",
         "keep_alive_seconds",
-        _seconds,
+        parse.seconds,
         "How long an idle connection waits for its next request.",
     ),
     _variable(
         "web",
         "request_seconds",
-        _seconds,
+        parse.seconds,
         "From the headers to the start of the response, then 503. For an upload: from its "
         "last piece.",
     ),
     _variable(
         "web",
         "send_stall_seconds",
-        _seconds,
+        parse.seconds,
         "Longest time a client may leave a full send buffer unread, then it is cut off.",
     ),
     _variable(
         "web",
         "graceful_seconds",
-        _seconds,
+        parse.seconds,
         "What requests in flight get when the server stops, rounded up to whole seconds.",
     ),
     _variable(
         "web",
         "json_bytes",
-        _count,
+        parse.count,
         "Largest body that is parsed whole (JSON, forms, text), then 413.",
     ),
     _variable(
-        "web", "json_depth", _count_to(JSON_DEPTH), "Deepest nesting of a JSON body, then 400."
+        "web", "json_depth", parse.count_to(JSON_DEPTH), "Deepest nesting of a JSON body, then 400."
     ),
     _variable(
         "web",
         "json_digits",
-        _count_to(JSON_DIGITS),
+        parse.count_to(JSON_DIGITS),
         "Most digits of an integer in a JSON body, then 400.",
     ),
     _variable(
         "web",
         "upload_bytes",
-        _count,
+        parse.count,
         "Largest body of any other kind (multipart, files), then 413.",
     ),
     _variable(
         "web",
         "cors_origins",
-        _origins,
+        parse.origins,
         "Origins whose pages may call this API, separated by commas or spaces; `*` for any.",
     ),
     _variable(
         "web",
         "cors_credentials",
-        _flag,
+        parse.flag,
         "Whether those pages may send cookies and credentials; not together with `*`.",
     ),
     _variable(
         "web",
         "public_url",
-        _origin,
+        parse.origin,
         "Where the world reaches this server, such as `https://shop.example`.",
+    ),
+    _variable(
+        "web",
+        "proxies",
+        parse.networks,
+        "Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    ),
+    Variable(
+        "TILTH_MAIL_URL",
+        "mail",
+        "url",
+        parse.mail_url,
+        "Who delivers mail: `smtp://user:password@host:587`, or `smtps://…`.",
+    ),
+    Variable(
+        "TILTH_MAIL_FROM",
+        "mail",
+        "sender",
+        parse.text,
+        "What mail comes from, such as `Shop <accounts@shop.example>`.",
     ),
     Variable(
         "TILTH_RELAY_POLL_SECONDS",
         "relay",
         "poll_seconds",
-        _seconds,
+        parse.seconds,
         "How often a process looks for events that other processes have written.",
     ),
     Variable(
         "TILTH_RELAY_CALL_SECONDS",
         "relay",
         "call_seconds",
-        _seconds,
+        parse.seconds,
         "Longest time a subscriber may take for one event, then it has failed.",
     ),
     Variable(
         "TILTH_RELAY_RETRY_SECONDS",
         "relay",
         "retry_seconds",
-        _seconds,
+        parse.seconds,
         "From a subscriber's first failure to its next attempt; four times as long after each.",
     ),
     Variable(
         "TILTH_RELAY_ATTEMPTS",
         "relay",
         "attempts",
-        _count,
+        parse.count,
         "How often an event is offered to a subscriber that fails, then it is given up.",
     ),
 )
@@ -335,7 +329,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     given = {name: text for name, text in environ.items() if name.startswith(PREFIX) and text}
     known = {variable.name for variable in VARIABLES}
     findings = [_unknown(name, known) for name in sorted(given.keys() - known)]
-    values: dict[str, dict[str, Any]] = {"": {}, "store": {}, "web": {}, "relay": {}}
+    values: dict[str, dict[str, Any]] = {"": {}, "store": {}, "web": {}, "relay": {}, "mail": {}}
     for variable in VARIABLES:
         if variable.name in given:
             try:
@@ -346,7 +340,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     findings += cors_findings(web)
     if findings:
         raise SetupError(*findings)
-    return Settings(store=store, web=web, relay=RelaySettings(**values["relay"]), **values[""])
+    relay, mail = RelaySettings(**values["relay"]), MailSettings(**values["mail"])
+    return Settings(store=store, web=web, relay=relay, mail=mail, **values[""])
 
 
 def cors_findings(web: WebSettings) -> list[Finding]:
