@@ -7,6 +7,7 @@ import pytest
 from tilth.errors import SetupError
 from tilth.settings import (
     VARIABLES,
+    MailSettings,
     MigrateSettings,
     RelaySettings,
     Settings,
@@ -111,6 +112,7 @@ def test_every_field_has_a_variable_of_its_name():
         "web": WebSettings,
         "relay": RelaySettings,
         "migrate": MigrateSettings,
+        "mail": MailSettings,
     }
     fields = {
         (section, name)

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tilth.app import Declared
+from tilth.declared import Declared
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import public, signed_in

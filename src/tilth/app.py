@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import (
     AsyncIterator,
     Callable,
-    Collection,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from os import environ
 from threading import Lock
@@ -24,30 +21,32 @@ from typing import Any, ClassVar, TypeVar
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import MetaData
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tilth.declared import Declared, caller, policy_findings_of, too_late
 from tilth.errors import Finding, SetupError
-from tilth.feature import Backend, Feature, Living
+from tilth.feature import Backend, Battery, Feature, Living
 from tilth.kernel.events.catalog import catalog_from
 from tilth.kernel.plan.before import Before
 from tilth.kernel.plan.cursor import Signer
 from tilth.kernel.policy.actor import Actor
-from tilth.kernel.policy.checks import NEVER_GIVEN, missing_policy, policy_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rulebook import Chapter, Rulebook, chapter_from
-from tilth.kernel.policy.source import Sources
+from tilth.kernel.schema.borrow import lend_tables
 from tilth.kernel.schema.exposure import NO_UPKEEP, Exposure, Upkeep
-from tilth.kernel.schema.mapper import Resolved, resolve
-from tilth.kernel.schema.resource import Resource, Schema
+from tilth.kernel.schema.mapper import resolve
+from tilth.kernel.schema.resource import Schema
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.engine import open_database
-from tilth.kernel.store.outbox import Outbox
+from tilth.kernel.store.outbox import OWN, Outbox
 from tilth.kernel.store.record import Records
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.sessions.loads import Fetch
 from tilth.kernel.store.sessions.sessions import Sessions
+from tilth.kernel.store.sessions.watch import CURRENT
 from tilth.kernel.store.unit import Units
 from tilth.kernel.store.writing import open_sessions, open_units
 from tilth.kit.clock import now
@@ -67,23 +66,13 @@ DEFAULT_DATABASE = "sqlite:///tilth.db"
 NO_SCHEMES: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """One call of expose."""
-
-    exposure: Exposure
-    policy: Policy | None
-    cache: str | None = None
-    require_if_match: bool = False
-    before: tuple[Before, ...] = ()
-
-
 class Application(FastAPI):
     """A FastAPI application that serves the models it is given.
 
     database: SQLAlchemy URL; TILTH_DATABASE wins over it. settings: read from the environment
     when not given. readers: who may ask, tried in order before those of the features.
-    schemes: what OpenAPI says of the readers. limiter: asked before anything is done. read_only: the database is another program's.
+    schemes: what OpenAPI says of the readers. auth: accounts and how people sign in; there are none
+    without it. limiter: asked before anything is done. read_only: the database is another program's.
     Every other parameter is FastAPI's own.
 
     Until it is frozen (by the first request, or `freeze`), models can be exposed and routes added.
@@ -98,6 +87,7 @@ class Application(FastAPI):
         settings: Settings | None = None,
         readers: Sequence[CredentialReader] = (),
         schemes: Mapping[str, Mapping[str, object]] = NO_SCHEMES,
+        auth: Battery | None = None,
         limiter: RateLimiter | None = None,
         read_only: bool = False,
         **fastapi: Any,
@@ -110,13 +100,17 @@ class Application(FastAPI):
         self.database_url = self.settings.store.database or database or DEFAULT_DATABASE
         self.notes: tuple[str, ...] = ()
         self._readers = tuple(readers)
-        self._schemes = schemes
+        self._batteries = (*self.features, *([auth.feature()] if auth else ()))
+        of_batteries = {name: s for each in self._batteries for name, s in each.schemes.items()}
+        self._schemes = {**of_batteries, **schemes}
         self._limiter = limiter
         self._read_only = read_only
         self._declared: list[Declared] = []
+        self._roles: dict[str, frozenset[str]] = {}
         self._subscriptions: list[Subscription] = []
         self._relay: Relay | None = None
         self._sessions: Sessions | None = None
+        self._is_served = False
         # The first endpoints may ask for them at once, each in its thread.
         self._opening = Lock()
         self._backend: Backend | None = None
@@ -144,14 +138,14 @@ class Application(FastAPI):
         upkeep: columns the server keeps: timestamps, a version, soft deletion.
         before: pure functions that every change of a row goes through before it is made.
         """
-        exposure = Exposure(model, name, tuple(search), _caller(), upkeep=upkeep)
+        exposure = Exposure(model, name, tuple(search), caller(), upkeep=upkeep)
         self.declare(Declared(exposure, policy, cache, require_if_match, tuple(before)))
 
     def declare(self, declared: Declared) -> None:
         """What expose does, for exposures made by a program."""
         if self._backend is not None:
             exposure = declared.exposure
-            raise SetupError(_too_late(exposure.model.__name__, "is exposed", exposure.where))
+            raise SetupError(too_late(exposure.model.__name__, "is exposed", exposure.where))
         self._declared.append(declared)
 
     def on(self, *events: str, name: str | None = None) -> Callable[[Reaction], Reaction]:
@@ -161,16 +155,22 @@ class Application(FastAPI):
         plain one is called in a thread. name: what its deliveries are kept under, that of the
         function unless given. Mistakes are told when frozen.
         """
-        where = _caller()
+        where = caller()
 
         def subscribe(react: Reaction) -> Reaction:
             called = name or str(getattr(react, "__name__", type(react).__name__))
             if self._backend is not None:
-                raise SetupError(_too_late(called, "subscribes", where))
+                raise SetupError(too_late(called, "subscribes", where))
             self._subscriptions.append(Subscription(called, react, events, where))
             return react
 
         return subscribe
+
+    def role(self, name: str, *permissions: str) -> None:
+        """Make a role that accounts can be given, with what it permits. Repeated, it adds to it."""
+        if self._backend is not None:
+            raise SetupError(too_late(name, "is declared a role", caller()))
+        self._roles[name] = self._roles.get(name, frozenset()) | frozenset(permissions)
 
     def scope(self, actor: Actor, *, writes: bool = True, fetch: Fetch | None = None) -> Opening:
         """A scope outside of a request: `async with app.scope(actor) as scope`, or plain `with`.
@@ -197,6 +197,15 @@ class Application(FastAPI):
         """Every mistake and warning in what is exposed, without touching the database."""
         return self._resolved()[3]
 
+    def doctor(self) -> list[Finding]:
+        """What check tells, and everything that would keep the application from serving in production."""
+        production = replace(self.settings, environment="production")
+        return list(dict.fromkeys([*self.check(), *self.refusals(production)]))
+
+    def refusals(self, settings: Settings) -> list[Finding]:
+        """Why the batteries would not be served with other settings."""
+        return [finding for each in self._batteries for finding in each.refusals(settings)]
+
     def freeze(self) -> Backend:
         """Check everything, once. Raises SetupError with every finding."""
         if self._backend is None:
@@ -206,14 +215,17 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         backend = self.freeze()
+        if self.settings.environment == "development":
+            backend.store.watching = CURRENT.get
         app = super().build_middleware_stack()
-        for feature in self.features:
+        for feature in self._batteries:
             for route in feature.routes(backend):
                 if isinstance(route, DirectRoute) and not self.user_middleware:
                     app = Shortcut(app, route, tuple(self.router.routes))
                 self.router.routes.append(route)
         self.router.routes.extend(health_routes({"database": backend.store.database.ping}))
-        return wrapped(app, web_stack(self.settings, limiter=self._limiter))
+        layers = [layer for each in self._batteries for layer in each.layers(backend)]
+        return wrapped(app, web_stack(self.settings, limiter=self._limiter, layers=layers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -242,36 +254,18 @@ class Application(FastAPI):
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
+        lend_tables({each.exposure.model for each in self._declared}, self._own())
         resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
         findings = [*resolved.findings, *cors_findings(self.settings.web)]
-        findings.extend(self._policy_findings(resolved))
-        for feature in self.features:
+        findings.extend(policy_findings_of(self._declared, resolved))
+        for feature in self._batteries:
             findings.extend(feature.checks(resolved.schema, self.router.routes))
+        findings.extend(self.refusals(self.settings))
         of_model = {declared.exposure.model: declared for declared in self._declared}
         by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
         findings.extend(scope_findings(self.router.routes))
         findings.extend(subscribers_from(self._subscriptions, catalog_from(resolved.schema))[1])
         return resolved.schema, by_name, database, findings
-
-    def _policy_findings(self, resolved: Resolved) -> Iterator[Finding]:
-        """Also of resources with other mistakes, so that none is found only after the others."""
-        sources = Sources()
-        known: dict[type, tuple[Resource, Collection[str]]] = {
-            resource.model: (resource, ()) for resource in resolved.schema.values()
-        }
-        known |= {each.resource.model: (each.resource, each.faulty) for each in resolved.unfinished}
-        for declared in self._declared:
-            model, where = declared.exposure.model, declared.exposure.where
-            if declared.policy is None:
-                yield missing_policy(model, where)
-            elif model in known:
-                resource, faulty = known[model]
-                found = policy_findings(
-                    resource, declared.policy, where, faulty=faulty, sources=sources
-                )
-                # A function before each change may give the values that no client may.
-                excused = NEVER_GIVEN if declared.before else None
-                yield from (finding for finding in found if finding.code != excused)
 
     def _frozen(self) -> Backend:
         schema, declared, database, findings = self._resolved()
@@ -285,8 +279,9 @@ class Application(FastAPI):
         units = self._units(database, chapters.values())
         self._relay = self._relay_from(schema, units)
         secret = self.settings.secret_key or secrets.token_hex(32)
-        readers = (*self._readers, *(r for feature in self.features for r in feature.readers))
-        return Backend(
+        # What the batteries add needs the backend that it becomes part of.
+        readers, states = list(self._readers), dict[str, object]()
+        backend = Backend(
             title=self.title,
             version=self.version,
             schema=schema,
@@ -303,13 +298,30 @@ class Application(FastAPI):
             outbox=self._relay.outbox if self._relay else Outbox(is_kept=units is not None),
             sessions=partial(self._open_sessions, database, units),
             schemes=self._schemes,
-            user_document=self.openapi,
+            user_document=self._document,
             notes=self.notes,
+            own=(*((OWN,) if units is not None else ()), *self._own()),
+            roles=MappingProxyType(dict(self._roles)),
+            states=states,
         )
+        states |= {each.name: each.state(backend) for each in self._batteries}
+        readers.extend(reader for each in self._batteries for reader in each.readers(backend))
+        return backend
+
+    def _document(self) -> dict[str, Any]:
+        """FastAPI's, with the routes of the batteries."""
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        return self.openapi()
+
+    def _own(self) -> list[MetaData]:
+        """Tables of the batteries."""
+        return [each.metadata for each in self._batteries if each.metadata is not None]
 
     def _units(self, database: Database, chapters: Iterable[Chapter]) -> Units | None:
         """None when nobody may write, so that an application that reads needs no driver for it."""
-        may_write = any(chapter.writing for chapter in chapters) or self._subscriptions
+        writes = any(chapter.writing for chapter in chapters)
+        may_write = writes or self._subscriptions or self._own()
         if self._read_only or not may_write:
             return None
         return open_units(database.url, database.label, self.settings.store)
@@ -325,7 +337,14 @@ class Application(FastAPI):
                     units,
                     read_only=self._read_only,
                 )
+                self._sessions.is_kept = self._is_served
             return self._sessions
+
+    def _keep_sessions(self, is_served: bool) -> None:
+        with self._opening:
+            self._is_served = is_served
+            if self._sessions is not None:
+                self._sessions.is_kept = is_served
 
     def _relay_from(self, schema: Schema, units: Units | None) -> Relay | None:
         subscribers, _ = subscribers_from(self._subscriptions, catalog_from(schema))
@@ -339,13 +358,16 @@ class Application(FastAPI):
         @asynccontextmanager
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             async with inner(app) as state:
-                self.freeze()
+                backend = self.freeze()
+                self._keep_sessions(True)
                 if self.middleware_stack is None:
                     self.middleware_stack = self.build_middleware_stack()
                 if self._relay is not None:
                     self._relay.start()
                 try:
                     async with AsyncExitStack() as living:
+                        for each in self._batteries:
+                            await living.enter_async_context(each.life(backend))
                         for route in self.router.routes:
                             if isinstance(route, Living):
                                 await living.enter_async_context(route.alive())
@@ -353,6 +375,7 @@ class Application(FastAPI):
                 finally:
                     if self._relay is not None:
                         await self._relay.stop()
+            self._keep_sessions(False)
             if self._sessions is not None:
                 await self._sessions.close()
             if self._backend is not None:
@@ -367,19 +390,3 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
 Reaction = TypeVar("Reaction", bound=React)
-
-
-def _caller() -> str:
-    """ "file.py:12" of whoever called the function that asks."""
-    frame = sys._getframe(2)
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _too_late(subject: str, what: str, where: str | None) -> Finding:
-    return Finding(
-        "app.frozen",
-        subject,
-        f"{what} after the application has begun to serve.",
-        "Do it when the module is imported.",
-        where=where,
-    )

@@ -17,6 +17,7 @@ TilthError
 │   ├── PreconditionRequired 428 If-Match is asked for here
 │   ├── TooManyRequests     429
 │   └── Unavailable         503  database down, busy or too slow: try again
+├── BadCredential       a token, code, key, cookie or hash that does not hold: why is for the log
 ├── QueryError          a query set that cannot be: a mistake in the code that makes it
 │   ├── LazyLoad        a relation that was not loaded, touched where nothing can be loaded
 │   └── SeveralRows     get() that matches more than one
@@ -62,6 +63,18 @@ class SetupError(TilthError):
     def __init__(self, *findings: Finding) -> None:
         self.findings = findings
         super().__init__("\n".join(map(str, findings)))
+
+
+class BadCredential(TilthError):
+    """A token, code, key, cookie or stored hash does not hold.
+
+    Whoever sent it is told that it does not, never why. reason: a stable word for log and audit,
+    such as "expired". The message quotes no part of the credential.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class QueryError(TilthError):

@@ -5,19 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tilth.errors import Finding, SetupError
-from tilth.kit import parse
-from tilth.kit.parse import Parser
 from tilth.kit.text import suggest
-
-PREFIX = "TILTH_"
-ENVIRONMENTS = ("development", "production")
-
-# HMAC-SHA256 gains nothing from a longer key and loses with a shorter one (RFC 2104 section 3).
-SECRET_KEY_CHARACTERS = 32
-
-# Beyond these Python's JSON parser itself gives up.
-JSON_DEPTH = 512
-JSON_DIGITS = 4000
+from tilth.variables import PREFIX, SECTIONS, VARIABLES, Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +46,15 @@ class WebSettings:
     cors_origins: tuple[str, ...] = ()
     cors_credentials: bool = False
     public_url: str | None = None
+    proxies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """Who delivers mail. url: may carry a password. sender: what it comes from."""
+
+    url: str | None = field(default=None, repr=False)
+    sender: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,8 @@ class MigrateSettings:
 class Settings:
     """Everything an application reads from outside its code.
 
-    secret_key: signs cursors; made at random for this process when not set.
+    secret_key: signs cursors, and tokens and cookies of accounts; made at random for this process
+    when not set. previous_secret_keys: still accepted, newest first, while the key is being changed.
     environment: "development" shows more in errors; "production" shows less.
     """
 
@@ -95,233 +94,10 @@ class Settings:
     web: WebSettings = field(default_factory=WebSettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
     migrate: MigrateSettings = field(default_factory=MigrateSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
+    previous_secret_keys: tuple[str, ...] = field(default=(), repr=False)
     secret_key: str | None = field(default=None, repr=False)
     environment: str = "production"
-
-
-def _secret(text: str) -> str:
-    if len(text) < SECRET_KEY_CHARACTERS:
-        raise ValueError(f"Expected at least {SECRET_KEY_CHARACTERS} characters.")
-    return text
-
-
-def _environment(text: str) -> str:
-    if text not in ENVIRONMENTS:
-        raise ValueError(f"Expected {' or '.join(ENVIRONMENTS)}.")
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One name in the environment and where its value goes.
-
-    section: a field of Settings, or "" for Settings itself.
-    """
-
-    name: str
-    section: str
-    field: str
-    parse: Parser
-    sentence: str
-
-
-SECTIONS = ("", "store", "web", "relay", "migrate")
-NAMED_SECTIONS = ("relay", "migrate")
-"""Their names stand in those of their variables."""
-
-
-def _variable(section: str, name: str, parse: Parser, sentence: str) -> Variable:
-    place = f"{section}_" if section in NAMED_SECTIONS else ""
-    return Variable(f"{PREFIX}{place}{name}".upper(), section, name, parse, sentence)
-
-
-VARIABLES = (
-    _variable("", "environment", _environment, "`development` or `production`."),
-    _variable(
-        "",
-        "secret_key",
-        _secret,
-        "Signs page cursors: at least 32 characters, the same for every worker. Made at "
-        "random when not set.",
-    ),
-    _variable(
-        "store",
-        "database",
-        parse.text,
-        "Address of the database: `sqlite:///shop.db`, "
-        "`postgresql://user:password@host/shop`. Wins over the one in the code.",
-    ),
-    _variable(
-        "store", "statement_seconds", parse.seconds, "Longest time one SQL statement may run."
-    ),
-    _variable(
-        "store",
-        "lock_seconds",
-        parse.seconds,
-        "Longest wait for a lock that another transaction holds.",
-    ),
-    _variable(
-        "store",
-        "idle_in_transaction_seconds",
-        parse.seconds,
-        "Longest time a transaction may stay open doing nothing.",
-    ),
-    _variable(
-        "store", "pool_size", parse.count, "Most connections one process opens to PostgreSQL."
-    ),
-    _variable(
-        "store", "pool_wait_seconds", parse.seconds, "Longest wait for a free connection, then 503."
-    ),
-    _variable(
-        "store", "pooler", parse.flag, "`true` behind a transaction pooler such as PgBouncer."
-    ),
-    _variable(
-        "store",
-        "sqlite_readers",
-        parse.count,
-        "Threads that read one SQLite file at the same time, for reads that take longer than 2 ms.",
-    ),
-    _variable(
-        "web",
-        "header_seconds",
-        parse.seconds,
-        "From connecting to the end of the request headers, then 408.",
-    ),
-    _variable(
-        "web",
-        "header_bytes",
-        parse.count,
-        "Most bytes of headers that are still incomplete, then 431.",
-    ),
-    _variable(
-        "web",
-        "body_idle_seconds",
-        parse.seconds,
-        "Longest pause inside a body, and the time before its rate counts, then 408.",
-    ),
-    _variable(
-        "web",
-        "body_floor_bytes_per_second",
-        parse.count,
-        "Slowest average rate of a body, then 408.",
-    ),
-    _variable(
-        "web",
-        "keep_alive_seconds",
-        parse.seconds,
-        "How long an idle connection waits for its next request.",
-    ),
-    _variable(
-        "web",
-        "request_seconds",
-        parse.seconds,
-        "From the headers to the start of the response, then 503. For an upload: from its "
-        "last piece.",
-    ),
-    _variable(
-        "web",
-        "send_stall_seconds",
-        parse.seconds,
-        "Longest time a client may leave a full send buffer unread, then it is cut off.",
-    ),
-    _variable(
-        "web",
-        "graceful_seconds",
-        parse.seconds,
-        "What requests in flight get when the server stops, rounded up to whole seconds.",
-    ),
-    _variable(
-        "web",
-        "json_bytes",
-        parse.count,
-        "Largest body that is parsed whole (JSON, forms, text), then 413.",
-    ),
-    _variable(
-        "web", "json_depth", parse.count_to(JSON_DEPTH), "Deepest nesting of a JSON body, then 400."
-    ),
-    _variable(
-        "web",
-        "json_digits",
-        parse.count_to(JSON_DIGITS),
-        "Most digits of an integer in a JSON body, then 400.",
-    ),
-    _variable(
-        "web",
-        "upload_bytes",
-        parse.count,
-        "Largest body of any other kind (multipart, files), then 413.",
-    ),
-    _variable(
-        "web",
-        "cors_origins",
-        parse.origins,
-        "Origins whose pages may call this API, separated by commas or spaces; `*` for any.",
-    ),
-    _variable(
-        "web",
-        "cors_credentials",
-        parse.flag,
-        "Whether those pages may send cookies and credentials; not together with `*`.",
-    ),
-    _variable(
-        "web",
-        "public_url",
-        parse.origin,
-        "Where the world reaches this server, such as `https://shop.example`.",
-    ),
-    _variable(
-        "relay",
-        "poll_seconds",
-        parse.seconds,
-        "How often a process looks for events that other processes have written.",
-    ),
-    _variable(
-        "relay",
-        "call_seconds",
-        parse.seconds,
-        "Longest time a subscriber may take for one event, then it has failed.",
-    ),
-    _variable(
-        "relay",
-        "retry_seconds",
-        parse.seconds,
-        "From a subscriber's first failure to its next attempt; four times as long after each.",
-    ),
-    _variable(
-        "relay",
-        "attempts",
-        parse.count,
-        "How often an event is offered to a subscriber that fails, then it is given up.",
-    ),
-    _variable(
-        "migrate",
-        "database",
-        parse.text,
-        "Address of the same database for `tilth migrate`, when `TILTH_DATABASE` is that of a pooler.",
-    ),
-    _variable(
-        "migrate",
-        "scratch",
-        parse.text,
-        "Address of a PostgreSQL server where scratch databases may be made; that of the database "
-        "when not set.",
-    ),
-    _variable(
-        "migrate",
-        "lock_seconds",
-        parse.seconds,
-        "Longest wait of a migration for a lock; all others wait behind it. Then it is tried again.",
-    ),
-    _variable(
-        "migrate",
-        "wait_seconds",
-        parse.seconds,
-        "Longest wait for another process that migrates the same database.",
-    ),
-    _variable(
-        "migrate", "attempts", parse.count, "How often a revision that gets no lock is tried."
-    ),
-)
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -344,7 +120,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     if findings:
         raise SetupError(*findings)
     relay, migrate = RelaySettings(**values["relay"]), MigrateSettings(**values["migrate"])
-    return Settings(store=store, web=web, relay=relay, migrate=migrate, **values[""])
+    mail = MailSettings(**values["mail"])
+    return Settings(store=store, web=web, relay=relay, migrate=migrate, mail=mail, **values[""])
 
 
 def cors_findings(web: WebSettings) -> list[Finding]:

@@ -42,7 +42,11 @@ def tracked() -> Sequence[File]:
         capture_output=True,
         text=True,
     )
-    paths = [path for path in listed.stdout.split("\0") if path and "/swagger-ui/" not in path]
+    paths = [
+        path
+        for path in listed.stdout.split("\0")
+        if path and "/swagger-ui/" not in path and not path.endswith(".bin")
+    ]
     return [
         File(path, (ROOT / path).read_text(encoding="utf-8"))
         for path in paths

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 EXTRAS = ("asyncpg", "psycopg", "sqlmodel", "sqlacodegen", "rich", "typer", "alembic")
+SIGNING_IN = ("argon2", "bcrypt", "cryptography", "joserfc")
 DESCRIBING = ("jinja2", "tilth.features.api.service.openapi.document")
 LATER = (
-    *(*EXTRAS, *DESCRIBING),
+    *(*EXTRAS, *DESCRIBING, *SIGNING_IN),
     *("uvicorn", "watchfiles", "httpx", "fastapi.testclient", "pytest"),
 )
 

@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = r"src/"
 # Migrations change tables by themselves, and no database binds the names in such a statement
-# (docs/decisions/0012-migrations.md).
+# (docs/decisions/0013-migrations.md).
 OUTSIDE_THE_STORE = r"src/tilth/(?!kernel/store/|runtime/migrate/)"
 PURE = r"src/tilth/kernel/(schema|policy|plan)/"
 TESTS = r"(tests|examples)/.*test_"

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
+from tilth.app import Application
 from tilth.cli.discover import application_for
 from tilth.cli.talk import counted, finding_document, findings_text, print_document, say, stdout
 from tilth.errors import Finding, SetupError
 
+Look = Callable[[Application], Sequence[Finding]]
+
+OF_AUTH = ("auth.", "policy.", "settings.")
+"""Codes of what concerns signing in: who may do what belongs to it."""
+
 
 def check(named: str | None, *, as_json: bool) -> None:
     """Exit code 1 when there is an error; warnings alone are no failure."""
-    findings = _findings(named)
+    _tell(_findings(named, Application.check), as_json=as_json)
+
+
+def doctor(named: str | None, *, only_auth: bool, as_json: bool) -> None:
+    """The same of what keeps it from serving in production."""
+    found = _findings(named, Application.doctor)
+    if only_auth:
+        found = [finding for finding in found if finding.code.startswith(OF_AUTH)]
+    _tell(found, as_json=as_json)
+
+
+def _tell(findings: Sequence[Finding], *, as_json: bool) -> None:
     if as_json:
         print_document({"findings": [finding_document(finding) for finding in findings]})
     elif findings:
@@ -23,10 +40,10 @@ def check(named: str | None, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _findings(named: str | None) -> Sequence[Finding]:
+def _findings(named: str | None, look: Look) -> Sequence[Finding]:
     """Mistakes in the settings already keep the application from being made."""
     try:
-        return application_for(named).check()
+        return look(application_for(named))
     except SetupError as error:
         return error.findings
 

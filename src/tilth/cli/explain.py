@@ -11,11 +11,11 @@ from rich.text import Text
 from tilth.cli.actor import USAGE, actor_from
 from tilth.cli.describe import resource_named
 from tilth.cli.discover import application_for
+from tilth.cli.rows import key_of
 from tilth.cli.talk import print_document, stdout
 from tilth.errors import CommandError
 from tilth.feature import Backend
 from tilth.features.api.routes import PREFIX
-from tilth.features.api.service.links import parse_key
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.schema.resource import Resource
@@ -35,7 +35,7 @@ def explain(named: str | None, who: str, action: str, row: str, *, as_json: bool
     resource_name, key_text = _parts_of(row)
     backend = application_for(named).freeze()
     resource = resource_named(backend.schema, resource_name)
-    key = _key_of(resource, key_text)
+    key = key_of(resource, key_text)
     explanation = asyncio.run(_explained(backend, actor, resource, key))
     if as_json:
         asked = {"actor": who, "action": "read", "resource": resource.name, "key": list(key)}
@@ -49,25 +49,6 @@ def _parts_of(row: str) -> tuple[str, str]:
     if not resource_name or not key_text:
         raise CommandError(f"{row} names no row.", "Write RESOURCE/KEY: heroes/7", USAGE)
     return resource_name, key_text
-
-
-def _key_of(resource: Resource, text: str) -> tuple[str, ...]:
-    """Raises CommandError for what cannot be a key of the resource."""
-    if not resource.key:
-        hint = "Rows of a view or a table without a key can be listed, not addressed."
-        raise CommandError(f"{resource.name} has no key.", hint)
-    fields = [resource.fields[name] for name in resource.key]
-    parts = parse_key(text, len(fields))
-    shape = ",".join(f"{field.name} ({field.kind.name})" for field in fields)
-    if len(parts) != len(fields):
-        raise CommandError(f"{text} is not a key of {resource.name}.", f"Its key: {shape}")
-    for field, part in zip(fields, parts, strict=True):
-        try:
-            field.kind.parse(part)
-        except ValueError as exc:
-            reason = f"{text} is not a key of {resource.name}: {field.name}: {exc}"
-            raise CommandError(reason, f"Its key: {shape}") from exc
-    return parts
 
 
 async def _explained(

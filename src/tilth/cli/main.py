@@ -9,30 +9,19 @@ from typing import Annotated
 
 import typer
 
+from tilth.cli import user_commands
 from tilth.cli.migrate.commands import migrate_commands
-
-APP_HELP = (
-    "FILE[:app], pkg.mod:app or a database URL. "
-    "Without it: what pyproject.toml names under [tool.tilth] app or [tool.fastapi] entrypoint, "
-    "else app.py, main.py or the only file here that makes an application."
+from tilth.cli.options import (
+    ActorOption,
+    AppOption,
+    FileArgument,
+    HostOption,
+    JsonOption,
+    PortOption,
+    SchemaOption,
+    TracebackOption,
+    help_alone,
 )
-
-AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", help=APP_HELP)]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
-HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
-FileArgument = Annotated[
-    str | None, typer.Argument(metavar="FILE[:app]", help="The same as --app.")
-]
-PortOption = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")]
-SchemaOption = Annotated[
-    str | None, typer.Option(help="Of PostgreSQL, if not the first of the search path.")
-]
-ActorOption = Annotated[
-    str, typer.Option("--actor", help="anonymous, an id, or id=7,roles=admin+editor,tenant=acme.")
-]
-TracebackOption = Annotated[
-    bool, typer.Option("--traceback", help="Show the whole traceback of an error in your code.")
-]
 
 
 def command_line() -> typer.Typer:
@@ -45,13 +34,18 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     cli.callback()(tilth)
-    for command in (dev, serve, create_tables, show, check, openapi, models):
+    for command in (dev, serve, create_tables, show, check, doctor, openapi, models, wire):
         cli.command()(command)
     policies = typer.Typer(invoke_without_command=True, suggest_commands=False)
     policies.callback()(policy)
     policies.command()(explain)
     cli.add_typer(policies, name="policy")
     cli.add_typer(migrate_commands(), name="migrate")
+    cli.add_typer(user_commands.commands(), name="user")
+    databases = typer.Typer(invoke_without_command=True, suggest_commands=False)
+    databases.callback()(db)
+    databases.command()(move)
+    cli.add_typer(databases, name="db")
     return cli
 
 
@@ -87,19 +81,17 @@ def tilth(
     ] = False,
 ) -> None:
     """Your models in, a whole backend out."""
-    _help_alone(context)
+    help_alone(context)
 
 
 def policy(context: typer.Context) -> None:
     """Ask what policies decide."""
-    _help_alone(context)
+    help_alone(context)
 
 
-def _help_alone(context: typer.Context) -> None:
-    """Of a command that only has others below it."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(2)
+def db(context: typer.Context) -> None:
+    """Look after the database of an application."""
+    help_alone(context)
 
 
 def dev(
@@ -196,6 +188,25 @@ def check(
         check(app or file, as_json=as_json)
 
 
+def doctor(
+    file: FileArgument = None,
+    auth: Annotated[bool, typer.Option("--auth", help="Only what concerns signing in.")] = False,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Tell what keeps an application from serving in production.
+
+    With the settings of this environment: secrets, addresses, mail, proxies, CORS, policies.
+    Exit code 1 when there is an error.
+    """
+    from tilth.cli.check import doctor
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        doctor(app or file, only_auth=auth, as_json=as_json)
+
+
 def create_tables(
     file: FileArgument = None,
     app: AppOption = None,
@@ -266,6 +277,44 @@ def models(
 
     with telling_failures(as_json, traceback):
         print_models(database_url, schema, as_json=as_json)
+
+
+def wire(
+    resource: Annotated[str, typer.Argument(help="Name in URLs, or class.")],
+    key: Annotated[str, typer.Argument(help="As in URLs: 7")],
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Show what one object is on its way from the database.
+
+    PostgreSQL: the messages and bytes between driver and server. SQLite: the SQL as it was run,
+    its plan, and what is stored. Values of secret and masked columns are blackened.
+    """
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.wire import wire
+
+    with telling_failures(as_json, traceback):
+        wire(app, resource, key, as_json=as_json)
+
+
+def move(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="URL of the database there is.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="URL of one without its tables.")],
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Move all rows to another database.
+
+    Tables are those of the application's models. Rows are compared in the end; after a stop, the
+    same command goes on. FROM is only read.
+    """
+    from tilth.cli.move import move
+    from tilth.cli.talk import telling_failures
+
+    with telling_failures(as_json, traceback):
+        move(source, target, app, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from types import ModuleType
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
-from tilth.app import Declared
+from tilth.declared import Declared
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.rules import public
 from tilth.kernel.schema.exposure import Exposure

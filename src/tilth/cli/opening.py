@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from os import environ
 from pathlib import Path
 
@@ -13,10 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tilth.app import Application
 from tilth.cli.talk import findings_text, shown_path, stderr
-from tilth.errors import CommandError, Finding
+from tilth.errors import CommandError, Finding, SetupError
 from tilth.feature import Backend
 from tilth.kernel.store.drivers.driver import Database
-from tilth.kernel.store.outbox import OWN
 from tilth.kernel.store.sync import (
     create_missing_tables,
     explain_connection_error,
@@ -45,7 +45,9 @@ def create_tables(backend: Backend) -> list[str]:
     """
     tables = tables_of(backend)
     with _connecting(backend, read_only=False) as engine:
-        made = create_missing_tables(engine, dict.fromkeys(table.metadata for table in tables))
+        # Tilth's own first: the models may refer to them.
+        metadatas = dict.fromkeys([*backend.own, *(table.metadata for table in tables)])
+        made = create_missing_tables(engine, metadatas)
         lacking = missing_columns(engine, tables)
     if lacking:
         stderr().print(findings_text([_drifted(backend.store.database, lacking)]))
@@ -77,10 +79,22 @@ def require_tables(backend: Backend, target: str) -> None:
         )
 
 
-def share_secret_key() -> None:
-    """Worker processes, and those that follow them, must understand each other's page cursors."""
-    if not environ.get(SECRET_KEY):
-        environ[SECRET_KEY] = secrets.token_hex(32)
+def share_secret_key() -> bool:
+    """Worker processes, and those that follow them, must understand each other's page cursors.
+
+    True when there was no key, and one was made that ends with this process.
+    """
+    if environ.get(SECRET_KEY):
+        return False
+    environ[SECRET_KEY] = secrets.token_hex(32)
+    return True
+
+
+def require_lasting_key(app: Application) -> None:
+    """Raises SetupError when it is not enough that the key was made for this process."""
+    refusals = app.refusals(replace(app.settings, secret_key=None))
+    if refusals:
+        raise SetupError(*refusals)
 
 
 @contextmanager
@@ -103,7 +117,8 @@ def tables_of(backend: Backend) -> list[Table]:
         sources += resource.tables
         links = (relation.join.secondary for relation in resource.relations.values())
         sources += [link.element for link in links if link is not None]
-    sources += OWN.sorted_tables if backend.units is not None else ()
+    for metadata in backend.own:
+        sources += metadata.sorted_tables
     return list(_without_repeats(sources))
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from tilth.cli.actor import USAGE
 from tilth.cli.announce import News, announce
-from tilth.cli.opening import require_tables, share_secret_key
+from tilth.cli.opening import require_lasting_key, require_tables, share_secret_key
 from tilth.cli.port import listen
 from tilth.cli.served import Served, application_of
 from tilth.cli.target import default_source, is_database_url
@@ -33,8 +33,10 @@ def serve(
 ) -> None:
     """Raises CommandError and SetupError before anything is served."""
     served = _served(default_source() if source is None else source, is_public, schema)
-    share_secret_key()
+    is_made = share_secret_key()
     app = application_of(served)
+    if is_made:
+        require_lasting_key(app)
     backend = app.freeze()
     if not served.is_adopted:
         require_tables(backend, served.source)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 # Returns the value, or raises ValueError with a sentence that says what is expected and never
@@ -65,3 +66,22 @@ def origin(text: str) -> str:
 def origins(text: str) -> tuple[str, ...]:
     names = text.replace(",", " ").split()
     return tuple(name if name == "*" else origin(name) for name in names)
+
+
+def networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(each)) for each in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("Expected addresses or networks, such as 10.0.0.7 10.1.0.0/16.") from None
+
+
+def mail_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_server = parts.scheme in ("smtp", "smtps") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        is_server = False
+    if not is_server:
+        raise ValueError("Expected smtp://user:password@host:587 or smtps://user:password@host.")
+    return text

@@ -342,7 +342,7 @@ SAID: list[tuple[Intent, str]] = [
         Intent("heroes", fields=("team.heroes.name",), expand=("team",)),
         "'team.heroes.name' is answered when it is expanded: add expand=team.heroes.",
     ),
-    (Intent("teams", sort=("heroes",)), "'heroes' is a relation, which cannot be sorted by"),
+    (Intent("teams", sort=("heroes",)), "'heroes' is a relation; name one of its fields"),
     (Intent("heros"), "There is no resource 'heros' here. Did you mean 'heroes'?"),
     (Intent("teams", ("1",), "Heros"), "teams has no collection 'Heros'. Did you mean 'heroes'?"),
 ]  # fmt: skip

@@ -26,19 +26,25 @@ def tie_breakers(access: Access) -> Iterator[SortKey]:
 
 
 def _key_from(sight: Sight, access: Access, text: str) -> SortKey:
-    descending, path = text.startswith("-"), text.removeprefix("-")
+    key = place_from(sight, access, text.removeprefix("-"), descending=text.startswith("-"))
+    kind = key.access.fields[key.field].kind
+    if not kind.sortable:
+        detail = f"{key.field!r} holds {kind.name} values, which have no order to sort by."
+        raise bad_parameter("sort", "not_sortable", detail)
+    return key
+
+
+def place_from(sight: Sight, access: Access, path: str, *, descending: bool = False) -> SortKey:
+    """A field, or a field of a to-one relation, whether or not its values have an order."""
     *hop_names, field_name = _steps(access, path)
     hops: list[Hop] = []
     here = access
     for name in hop_names:
         here = _hopped(sight, here, name, hops)
     if field_name not in here.fields and field_name in dict(sight.relations(here)):
-        detail = f"{field_name!r} is a relation, which cannot be sorted by; sort by a field."
+        detail = f"{field_name!r} is a relation; name one of its fields."
         raise bad_parameter("sort", "not_sortable", detail)
-    field = field_named(here, field_name, "sort")
-    if not field.kind.sortable:
-        detail = f"{field_name!r} holds {field.kind.name} values, which have no order to sort by."
-        raise bad_parameter("sort", "not_sortable", detail)
+    field_named(here, field_name, "sort")
     return _key(tuple(hops), here, field_name, descending=descending)
 
 
@@ -49,7 +55,7 @@ def _steps(access: Access, path: str) -> list[str]:
 def _hopped(sight: Sight, here: Access, name: str, hops: list[Hop]) -> Access:
     relation = relation_named(sight, here, name, "sort")
     if relation.many or not relation.single_row:
-        detail = f"{name!r} leads to several rows; sort by a field or a to-one relation's field."
+        detail = f"{name!r} leads to several rows; name a field, or one of a to-one relation."
         raise bad_parameter("sort", "not_sortable", detail)
     target = sight.access(relation.target)
     hops.append(Hop(relation, target))

@@ -44,8 +44,8 @@ class Chapter:
 class Rulebook:
     """Every policy of an application. Remembers one Access per way the rules can come out."""
 
-    def __init__(self, chapters: Mapping[str, Chapter]) -> None:
-        self.chapters = chapters
+    def __init__(self, chapters: Mapping[str, Chapter], *, heeds_scopes: bool = True) -> None:
+        self.chapters, self._heeds_scopes = chapters, heeds_scopes
         # At most 2^leaves entries per resource, times the doublings of the number of roles.
         self._known: dict[tuple[Any, ...], Access] = {}
         self._rights: dict[tuple[Any, ...], Rights] = {}
@@ -54,7 +54,8 @@ class Rulebook:
     def access(self, resource_name: str, actor: Actor) -> Access:
         chapter = self.chapters[resource_name]
         truth = tuple(leaf.holds_for(actor) for leaf in chapter.leaves)
-        key = (resource_name, truth, role_slots(actor) if chapter.uses_roles else 0)
+        slots = role_slots(actor) if chapter.uses_roles else 0
+        key = (resource_name, truth, slots, self._reaches(actor, resource_name, "read"))
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = _access_from(chapter, key)
@@ -64,11 +65,12 @@ class Rulebook:
         """What the actor may change. Apart from access, so that reads share statements the more."""
         chapter, access = self.chapters[resource_name], self.access(resource_name, actor)
         truth = {leaf.wording: leaf.holds_for(actor) for leaf in chapter.writing_leaves}
+        reach = tuple(a for a in WRITING if self._reaches(actor, resource_name, a))
         # Even where reading does not ask for roles, the rules for writing may.
-        key = (access.key, tuple(truth.values()), role_slots(actor))
+        key = (access.key, tuple(truth.values()), role_slots(actor), reach)
         known = self._rights.get(key)
         if known is None:
-            known = self._rights[key] = _rights_from(chapter, access, truth, key[2])
+            known = self._rights[key] = _rights_from(chapter, access, truth, key[2:])
         return known
 
     def unrestricted(self) -> Rulebook:
@@ -82,8 +84,12 @@ class Rulebook:
                 )
                 for name, each in self.chapters.items()
             }
-            self._unrestricted = Rulebook(opened)
+            self._unrestricted = Rulebook(opened, heeds_scopes=False)
         return self._unrestricted
+
+    def _reaches(self, actor: Actor, resource_name: str, action: Action) -> bool:
+        """Scopes narrow what policies allow, and never widen it."""
+        return not self._heeds_scopes or actor.may_in(resource_name, action)
 
 
 def role_slots(actor: Actor) -> int:
@@ -145,7 +151,7 @@ def _access_from(chapter: Chapter, key: tuple[Any, ...]) -> Access:
     def decide(rule: Rule) -> bool:
         return truth[rule.wording]
 
-    folded = fold(chapter.read, decide) if chapter.read is not None else False
+    folded = fold(chapter.read, decide) if chapter.read is not None and key[3] else False
     rows, predicate = _rows_and_predicate(folded)
     verdicts = {name: fold(rule, decide) for name, rule in chapter.fields.items()}
     fields = dict(_readable(chapter, verdicts))
@@ -165,12 +171,22 @@ def _access_from(chapter: Chapter, key: tuple[Any, ...]) -> Access:
     )
 
 
-def _rights_from(chapter: Chapter, access: Access, truth: Mapping[str, bool], slots: int) -> Rights:
+def _rights_from(
+    chapter: Chapter,
+    access: Access,
+    truth: Mapping[str, bool],
+    slots_and_reach: tuple[int, tuple[Action, ...]],
+) -> Rights:
+    slots, reach = slots_and_reach
+
     def decided(rule: ColumnElement[bool] | None) -> Folded:
         return False if rule is None else fold(rule, lambda leaf: truth[leaf.wording])
 
-    rules: dict[Action, Folded] = {"read": decided(chapter.read)}
-    rules |= {action: decided(chapter.writing.get(action)) for action in WRITING}
+    rules: dict[Action, Folded] = {"read": access.rows != "none" and decided(chapter.read)}
+    rules |= {
+        action: decided(chapter.writing.get(action)) if action in reach else False
+        for action in WRITING
+    }
     return Rights(
         replace(access, role_slots=slots),
         chapter.policy,

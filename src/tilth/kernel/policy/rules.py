@@ -8,6 +8,7 @@ Leaf rules are decided from the actor alone, before any SQL is made (policy/rule
 `me.id` and `me.tenant` stay parameters, so that actors can share a statement.
 """
 
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from sqlalchemy import BindParameter, Boolean, ColumnElement
@@ -15,6 +16,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import inv
 
 from tilth.kernel.policy.actor import Actor
+from tilth.kit.clock import now
 
 
 def refused(rule: object, other: object = None) -> NoReturn:
@@ -69,6 +71,35 @@ class Role(Rule):
 
     def holds_for(self, actor: Actor) -> bool:
         return self.name in actor.roles
+
+
+class Permission(Rule):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"permission({name!r})")
+        self.name = name
+
+    def holds_for(self, actor: Actor) -> bool:
+        return actor.permits(self.name)
+
+
+class Assured(Rule):
+    def __init__(self, level: int, max_age: float | None) -> None:
+        aged = "" if max_age is None else f", max_age={max_age:g}"
+        super().__init__(f"assured({level}{aged})")
+        self.level, self.max_age = level, max_age
+
+    def holds_for(self, actor: Actor) -> bool:
+        return is_assured(actor, self.level, self.max_age)
+
+
+def is_assured(actor: Actor, level: int, max_age: float | None = None) -> bool:
+    """Whether the actor has proved who it is by so many factors, and not too long ago in seconds."""
+    if actor.assurance < level:
+        return False
+    if max_age is None:
+        return True
+    proved = actor.authenticated_at
+    return proved is not None and now() - proved <= timedelta(seconds=max_age)
 
 
 class Owner(ColumnElement[bool]):
@@ -137,6 +168,19 @@ signed_in = SignedIn("signed_in")
 def role(name: str) -> ColumnElement[bool]:
     """True for actors who hold the role."""
     return Role(name)
+
+
+def permission(name: str) -> ColumnElement[bool]:
+    """True for actors one of whose roles has the permission."""
+    return Permission(name)
+
+
+def assured(level: int, max_age: float | None = None) -> ColumnElement[bool]:
+    """True for actors who have proved who they are by so many factors.
+
+    max_age: in seconds, since they last did.
+    """
+    return Assured(level, max_age)
 
 
 def owner(field: str) -> ColumnElement[bool]:

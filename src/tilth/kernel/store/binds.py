@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, BindParameter, Integer, Numeric, String, bindparam
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Numeric,
+    String,
+    bindparam,
+    literal_column,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -13,6 +22,10 @@ from sqlalchemy.types import TypeEngine
 from tilth.kernel.plan.shape import ReadPlan
 from tilth.kernel.policy.actor import Actor, actor_value
 from tilth.kernel.schema.kinds import Kind
+
+# SQLAlchemy's own false() takes along the terms beside it, and with them how tables are joined.
+NOTHING: ColumnElement[bool] = literal_column("1") == literal_column("0")
+"""True of no row."""
 
 Convert = Callable[[Any], Any]
 Origin = Literal["id", "tenant", "role"]

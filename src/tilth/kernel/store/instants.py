@@ -10,12 +10,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, String, Time, false, not_, or_
+from sqlalchemy import ColumnElement, DateTime, String, Time, not_, or_
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tilth.kernel.plan.conditions import Test
-from tilth.kernel.store.binds import Binds
+from tilth.kernel.store.binds import NOTHING, Binds
 
 Sql = ColumnElement[Any]
 Stored = datetime | time | timedelta
@@ -49,7 +49,7 @@ def compared_as_text(test: Test, value: Sql, binds: Binds) -> Sql:
         case "ne":
             return not_(value.between(first[0], last[0]))
     spans = [value.between(*span) for span in zip(first, last, strict=True)]
-    return or_(*spans) if spans else false()
+    return or_(*spans) if spans else NOTHING
 
 
 def longest_spelling(value: Stored) -> str:

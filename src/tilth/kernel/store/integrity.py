@@ -31,6 +31,7 @@ from sqlalchemy.schema import ColumnCollectionConstraint
 from tilth.errors import Conflict, Fault, Invalid, ProblemError, invalid
 from tilth.kernel.plan.body import member
 from tilth.kernel.policy.access import Access
+from tilth.kit.text import sentence_list
 
 UNIQUE, FOREIGN_KEY, CHECK, NOT_NULL = "unique", "foreign_key", "check", "not_null"
 
@@ -94,8 +95,9 @@ def _refused(
     ]
     if error is Invalid:
         return invalid(faults)
-    together = " Together, these values" if len(fields) > 1 else ""
-    named = f"{together or 'A value'} {', '.join(fields)}".strip() if fields else "A value"
+    named = "A value"
+    if fields:
+        named = f"The value{'s' if len(fields) > 1 else ''} of {sentence_list(fields)}"
     detail = f"{named} cannot be stored: {sentence[0].lower()}{sentence[1:]}"
     return error(detail, code=code, faults=faults)
 

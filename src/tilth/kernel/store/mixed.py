@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, false
+from sqlalchemy import ColumnElement
 from sqlalchemy.types import NullType
 
 from tilth.kernel.plan.conditions import Test
 from tilth.kernel.schema.types import MixedText
-from tilth.kernel.store.binds import Binds
+from tilth.kernel.store.binds import NOTHING, Binds
 
 Sql = ColumnElement[Any]
 
@@ -29,7 +29,7 @@ def compared_as_shown(test: Test, value: Sql, binds: Binds) -> Sql:
     both = [spelling for slot in test.slots for spelling in spellings(slot, binds)]
     if test.lookup == "ne":
         return value.not_in(both)
-    return value.in_(both) if both else false()
+    return value.in_(both) if both else NOTHING
 
 
 def spellings(slot: int, binds: Binds) -> list[Sql]:

@@ -33,6 +33,7 @@ from tilth.kernel.schema.resource import Field, Resource
 from tilth.kernel.store.binds import Binds, Convert, Origin, bind_type
 from tilth.kernel.store.carrier import carrier
 from tilth.kernel.store.insertion import Insertions
+from tilth.kernel.store.sessions.watch import BATCH
 from tilth.kernel.store.source import flag, joined, stored_rows
 
 Sql = ColumnElement[Any]
@@ -268,6 +269,8 @@ def question_for(wish: Wish, dialect: Dialect) -> Question:
         asked.where(_is_one_of(keys)).order_by(*keys) if keys else asked.where(*_is_row(resource))
     )
     decode = tuple((name, field.kind.decode) for name, field in fields)
+    if wish.many:
+        asked = asked.execution_options(**{BATCH: True})
     return Question(asked, binds, decode, tuple(access.masked), len(keys))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from tilth.kernel.store.decode import decoded, granted
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.drivers.failure import UNREADABLE_ROWS, unavailable
 from tilth.kernel.store.page import NOTHING, Page
+from tilth.kernel.store.sessions.watch import Watch
 from tilth.kernel.store.statement import COUNTED_ROWS, Statement, estimate_for, statement_for
 from tilth.kit.recent import Recent
 
@@ -25,10 +27,14 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 class Store:
-    """A database, and the statements compiled for it: the 1,000 shapes used last."""
+    """A database, and the statements compiled for it: the 1,000 shapes used last.
+
+    watching: asked, when set, whether somebody wants to know of a statement.
+    """
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.watching: Callable[[], Watch | None] | None = None
         self._statements: Recent[ReadShape, Statement] = Recent(STATEMENTS)
 
     def statement(self, shape: ReadShape) -> Statement:
@@ -59,6 +65,7 @@ class Store:
 
     async def _fetch(self, statement: Statement, plan: ReadPlan, actor: Actor) -> Rows:
         values = arguments(statement.parameters, plan, actor)
+        began = perf_counter()
         try:
             return await self.database.fetch(statement.sql, values)
         except BadRequest as exc:
@@ -66,6 +73,9 @@ class Store:
                 raise
             # The request brought no value, so it is one in the database that does not fit.
             raise unavailable(UNREADABLE_ROWS, self.database.label) from exc
+        finally:
+            if self.watching is not None and (watch := self.watching()) is not None:
+                watch.add(statement.sql, values, (perf_counter() - began) * 1000, {})
 
 
 def _page_from(statement: Statement, plan: ReadPlan, rows: Rows) -> Page:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     FromClause,
     bindparam,
     case,
-    false,
     literal_column,
     select,
 )
@@ -30,7 +29,7 @@ from tilth.kernel.policy.access import Access
 from tilth.kernel.policy.fold import Folded
 from tilth.kernel.schema.resource import Relation, Resource
 from tilth.kernel.schema.rewrite import plain, rewritten
-from tilth.kernel.store.binds import Binds
+from tilth.kernel.store.binds import NOTHING, Binds
 
 Sql = ColumnElement[Any]
 Place = tuple[Any, str]
@@ -114,7 +113,7 @@ def _readable(access: Access, binds: Binds) -> Iterator[Sql]:
     if access.resource.criterion is not None:
         yield access.resource.criterion
     if access.rows == "none":
-        yield false()
+        yield NOTHING
     if access.predicate is not None:
         yield ruled(access.predicate, access, binds)
 
@@ -215,4 +214,4 @@ def _membership(left: Sql, right: Any, access: Access, binds: Binds) -> Sql:
     else:
         values = right.effective_value or ()
         members = [bindparam(None, value, type_=left.type) for value in values]
-    return left.in_(members) if members else false()
+    return left.in_(members) if members else NOTHING

@@ -120,6 +120,8 @@ class Units:
         self._pool: ThreadPoolExecutor | None = None
         self._starting = Lock()
         self._pause = Event()
+        # A sandbox: units are run there while it is set.
+        self.elsewhere: Units | None = None
 
     async def run(self, work: Work[Result], *, keep: bool = True) -> Result:
         """What work answers, after the commit. It may be called again when another came first.
@@ -127,6 +129,8 @@ class Units:
         Raises what work raises, after rolling back, and Unavailable. When the caller is cancelled
         before the commit has begun, nothing is kept.
         """
+        if self.elsewhere is not None:
+            return await self.elsewhere.run(work, keep=keep)
         unit = Unit(work, keep)
         future = self._submitted(unit)
 
@@ -151,10 +155,14 @@ class Units:
         return self._threads_running().submit(call)
 
     async def close(self) -> None:
+        await asyncio.to_thread(self.dismiss)
+
+    def dismiss(self) -> None:
+        """Waits for the units that are under way."""
         with self._starting:
             pool, self._pool = self._pool, None
         if pool is not None:
-            await asyncio.to_thread(pool.shutdown)
+            pool.shutdown()
         # Only now: a unit that is about to begin would make another engine, which nobody closes.
         with self._starting:
             engine, self._engine, self._sessions = self._engine, None, None

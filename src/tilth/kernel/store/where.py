@@ -15,7 +15,6 @@ from sqlalchemy import (
     and_,
     cast,
     exists,
-    false,
     func,
     literal_column,
     not_,
@@ -25,7 +24,7 @@ from sqlalchemy import (
 
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
 from tilth.kernel.schema.types import is_short_float
-from tilth.kernel.store.binds import Binds, bind_type
+from tilth.kernel.store.binds import NOTHING, Binds, bind_type
 from tilth.kernel.store.instants import compared_as_text, is_standard_text
 from tilth.kernel.store.mixed import compared_as_shown, is_compared_as_shown
 from tilth.kernel.store.source import Source, joined, value_of
@@ -80,7 +79,7 @@ def _test(test: Test, source: Source, binds: Binds) -> Sql:
 def _compared(test: Test, value: Sql, given: list[Sql], binds: Binds) -> Sql:
     match test.lookup:
         case "in":
-            return value.in_(given) if given else false()
+            return value.in_(given) if given else NOTHING
         case "range":
             return value.between(given[0], given[1])
         case lookup if lookup in _OPERATORS:

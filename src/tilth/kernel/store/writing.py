@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy.engine import URL
@@ -40,7 +41,7 @@ def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
 
     Raises SetupError when the driver for writing is not installed.
     """
-    explain = partial(_explained, url=url, label=label, settings=settings)
+    explain = explainer(url, label, settings)
     if url.drivername == "sqlite":
         file = sqlite_file_from(url)
         engine = partial(sqlite_write_engine, file, settings)
@@ -82,7 +83,7 @@ def open_sessions(
 
     Raises SetupError when the driver is not installed.
     """
-    explain = partial(_explained, url=url, label=label, settings=settings)
+    explain = explainer(url, label, settings)
     if url.drivername == "sqlite":
         units = units or open_units(url, label, settings)
         turns = Turns(units.submit, settings.pool_wait_seconds, label)
@@ -98,6 +99,13 @@ def _postgres_engines(url: URL, settings: StoreSettings) -> Engines:
     except ModuleNotFoundError as exc:
         raise SetupError(missing_driver(exc.name or "psycopg")) from exc
     return postgres_engines(url, settings)
+
+
+def explainer(
+    url: URL, label: str, settings: StoreSettings
+) -> Callable[[BaseException], TilthError | None]:
+    """What tells an error of the driver as a client may read it; None for what is a bug."""
+    return partial(_explained, url=url, label=label, settings=settings)
 
 
 def _explained(

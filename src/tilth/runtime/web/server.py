@@ -56,6 +56,9 @@ def serve(
         "access_log": access_log,
         "log_level": log_level,
         "server_header": False,
+        # Whoever else sends these headers is who they are, wherever they say they come from.
+        "proxy_headers": bool(settings.web.proxies),
+        "forwarded_allow_ips": list(settings.web.proxies),
         "timeout_worker_healthcheck": WORKER_START_SECONDS,
         "timeout_graceful_shutdown": math.ceil(settings.web.graceful_seconds),
     }

@@ -40,22 +40,27 @@ def _psycopg(url: URL) -> URL:
 
 
 def _arguments(url: URL, settings: StoreSettings) -> dict[str, Any]:
-    pooled = settings.pooler
-    options = {} if pooled else {"options": _options(url, writing_parameters(settings))}
     return {
-        "connect_args": {
-            "connect_timeout": round(CONNECT_SECONDS),
-            "prepare_threshold": None if pooled else 5,
-            **options,
-        },
+        "connect_args": connect_arguments(url, settings),
         "pool_size": settings.pool_size,
         "max_overflow": 0,
         "pool_timeout": settings.pool_wait_seconds,
     }
 
 
+def connect_arguments(url: URL, settings: StoreSettings) -> dict[str, Any]:
+    """What psycopg is told beside the address."""
+    pooled = settings.pooler
+    options = {} if pooled else {"options": _options(url, writing_parameters(settings))}
+    return {
+        "connect_timeout": round(CONNECT_SECONDS),
+        "prepare_threshold": None if pooled else 5,
+        **options,
+    }
+
+
 def _prepared(engine: Engine, settings: StoreSettings) -> Engine:
-    event.listen(engine, "connect", _adapt)
+    event.listen(engine, "connect", lambda connection, _: adapt(connection))
     if settings.pooler:
         parameters = writing_parameters(settings)
         # A pooler may give every transaction another server, so the settings travel with it.
@@ -75,7 +80,7 @@ def _options(url: URL, parameters: Mapping[str, str]) -> str:
     return " ".join([*([asked] if isinstance(asked, str) and asked else []), *own])
 
 
-def _adapt(connection: psycopg.Connection[Any], record: object) -> None:
+def adapt(connection: psycopg.Connection[Any]) -> None:
     connection.adapters.register_loader("interval", IsoInterval)
 
 

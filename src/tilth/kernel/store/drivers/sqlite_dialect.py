@@ -24,6 +24,20 @@ class UtcDateTime(DATETIME):
 
         return process
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Aware, as PostgreSQL answers, so that the same code can compare it with what time it is."""
+        read = super().result_processor(dialect, coltype)
+        if read is None or not self.timezone:
+            return read
+
+        def process(stored: str | None) -> datetime | None:
+            value: datetime | None = read(stored)
+            if value is None:
+                return None
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+        return process
+
 
 def keep_instants(dialect: Dialect) -> None:
     """Change this one dialect object, before it compiles anything."""

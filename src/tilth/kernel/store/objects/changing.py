@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from sqlalchemy.orm import class_mapper
+
 from tilth.errors import BadRequest, QueryError
 from tilth.kernel.plan.change import Row, WritePlan
 from tilth.kernel.plan.given import is_mapped, key_given
@@ -22,6 +24,7 @@ from tilth.kernel.store.objects.query import Query
 from tilth.kernel.store.objects.selection import keys_selected, selection_of
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.sessions.flushes import by_plan
+from tilth.kernel.store.sessions.loads import seal
 from tilth.kernel.store.sessions.sessions import check_writes
 
 M = TypeVar("M")
@@ -64,7 +67,9 @@ def merged(scope: Scope, query: Query[M], values: Values, on: Sequence[str]) -> 
             raise QueryError(f"{query.model.__name__}: {exc.detail}") from exc
         intent = _intent(query, "create", values)
         plan = plan_merge(plan_write(intent, scope.sight), intent, fields)
-        return _object(query, merge(scope, plan, mapped=True))
+        found = _object(query, merge(scope, plan, mapped=True))
+        seal(found)
+        return found
 
 
 def updated(scope: Scope, query: Query[Any], values: Values) -> int:
@@ -89,7 +94,18 @@ def _changed(scope: Scope, query: Query[Any], each: WritePlan) -> int:
         chosen = selection_of(query, scope.records.dialect)
         return [tuple(row) for row in scope.session.execute(keys_selected(chosen))]
 
-    return len(change_found(scope, each, keys))
+    changed = change_found(scope, each, keys)
+    _seal(scope, query, changed)
+    return len(changed)
+
+
+def _seal(scope: Scope, query: Query[Any], changed: Sequence[Change]) -> None:
+    """Objects that a query set has handed out were loaded whole, to be changed."""
+    mapper = class_mapper(query.model)
+    for each in changed:
+        entity = scope.session.identity_map.get(mapper.identity_key_from_primary_key(each.plan.key))
+        if entity is not None:
+            seal(entity)
 
 
 @contextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ColumnElement, UnaryExpression
+from sqlalchemy import ColumnElement, UnaryExpression, asc, desc, nulls_first, nulls_last
 from sqlalchemy.orm.interfaces import ORMOption
-from sqlalchemy.sql.operators import asc_op, desc_op
+from sqlalchemy.sql.operators import asc_op, desc_op, nulls_first_op, nulls_last_op
 
 from tilth.errors import BadRequest, QueryError
 from tilth.kernel.plan.conditions import Condition
@@ -106,10 +107,18 @@ def reversed_order(query: Query[M]) -> Query[M]:
 def _turned(key: SortKey | Sql) -> SortKey | Sql:
     if isinstance(key, SortKey):
         return replace(key, descending=not key.descending)
-    if isinstance(key, UnaryExpression) and key.modifier in (asc_op, desc_op):
-        inner: Sql = key.element
+    if not isinstance(key, UnaryExpression) or key.modifier not in _OPPOSITE:
+        return key.desc()
+    inner: Sql = key.element
+    if key.modifier in (asc_op, desc_op):
         return inner.asc() if key.modifier is desc_op else inner.desc()
-    return key.desc()
+    turned: Any = _turned(inner)
+    return cast(Sql, _OPPOSITE[key.modifier](turned))
+
+
+_OPPOSITE: Mapping[Any, Any] = MappingProxyType(
+    {asc_op: desc, desc_op: asc, nulls_first_op: nulls_last, nulls_last_op: nulls_first}
+)
 
 
 def _sort_key(query: Query[M], name: str) -> Iterator[SortKey]:

@@ -169,7 +169,7 @@ class QuerySet(Lazy[M]):
         return self._change(lambda work: changing.created(work, self._query, values))
 
     def bulk_create(self, rows: Iterable[Mapping[str, Any]]) -> list[M]:
-        """All of them or none, 500 to a statement. Faults name the place in the list: /3/name."""
+        """All of them or none, 500 checked at a time. Faults name the place in the list: /3/name."""
         listed = list(rows)
         return self._change(lambda work: changing.all_created(work, self._query, listed))
 

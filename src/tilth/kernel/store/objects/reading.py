@@ -26,6 +26,8 @@ from tilth.kernel.store.objects.selection import (
 )
 from tilth.kernel.store.sessions.loads import Fetch
 from tilth.kernel.store.sessions.places import calling_place
+from tilth.kernel.store.sessions.watch import CURRENT
+from tilth.kernel.store.sessions.watch import MANY_ROWS as UNBOUNDED_ROWS
 
 M = TypeVar("M")
 
@@ -43,6 +45,9 @@ def rows_of(session: Session, query: Query[M], fetch: Fetch) -> list[M]:
     origin.remember(found)
     if len(found) > MANY_ROWS:
         _warn_of_many(query, len(found))
+    watch = CURRENT.get()
+    if watch is not None and not query.is_sliced and len(found) > UNBOUNDED_ROWS:
+        watch.many.append((calling_place(), query.model.__name__, len(found)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Select,
+    UnaryExpression,
     and_,
     exists,
     func,
@@ -22,16 +23,18 @@ from sqlalchemy.orm import class_mapper, joinedload, selectinload, with_loader_c
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.orm.strategy_options import _AbstractLoad
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.operators import desc_op, nulls_first_op, nulls_last_op
 from sqlalchemy.sql.selectable import SelectBase
 
-from tilth.errors import QueryError
+from tilth.errors import BadRequest, QueryError
 from tilth.kernel.plan.given import exposed_as
-from tilth.kernel.plan.order import order_from, tie_breakers
+from tilth.kernel.plan.order import place_from, tie_breakers
 from tilth.kernel.plan.shape import SortKey
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.access import Access
 from tilth.kernel.schema.rewrite import rewritten
 from tilth.kernel.store.block import PageSelect
+from tilth.kernel.store.objects.apart import apart
 from tilth.kernel.store.objects.query import Excluded, Query, relations_along
 from tilth.kernel.store.order import key_of
 from tilth.kernel.store.order import ordered as in_order
@@ -84,14 +87,16 @@ def values_selected(chosen: Selection, names: Sequence[str]) -> Select[Any]:
     """Of the fields of these names, "team__name" among them, masked as the actor may read them."""
     columns = []
     for name in names:
-        [key, *_] = order_from_name(chosen.query, name)
+        key = _place_of(chosen.query, name)
         columns.append(value_of(chosen.page.at(key.hops), key.field).label(name))
     return _windowed(chosen, select(*columns))
 
 
-def order_from_name(query: Query[Any], name: str) -> tuple[SortKey, ...]:
-    """A field, or a field of a to-one relation, is found as one that is sorted by is."""
-    return order_from(query.sight, query.access, [name])
+def _place_of(query: Query[Any], name: str) -> SortKey:
+    try:
+        return place_from(query.sight, query.access, name)
+    except BadRequest as exc:
+        raise QueryError(f"{query.model.__name__}: {exc.detail}") from exc
 
 
 def counted(chosen: Selection) -> Select[Any]:
@@ -139,7 +144,7 @@ def _ordering(chosen: Selection) -> Iterator[Sql]:
     query, seen = chosen.query, set()
     for each in (*query.order, *tie_breakers(query.access)):
         if not isinstance(each, SortKey):
-            yield each
+            yield _nulls_placed(each)
             continue
         place = (tuple(hop.relation.name for hop in each.hops), each.field)
         if place not in seen:
@@ -148,8 +153,17 @@ def _ordering(chosen: Selection) -> Iterator[Sql]:
             yield in_order(key_of(each, value, chosen.binds), chosen.binds.dialect.name)
 
 
+def _nulls_placed(expression: Sql) -> Sql:
+    """Where names and PostgreSQL put them, unless the expression says where."""
+    if not isinstance(expression, UnaryExpression):
+        return expression.nulls_last()
+    if expression.modifier in (nulls_first_op, nulls_last_op):
+        return expression
+    return expression.nulls_first() if expression.modifier is desc_op else expression.nulls_last()
+
+
 def _loads(query: Query[Any], dialect: Dialect) -> Iterator[ORMOption]:
-    yield from _hiding(query.access, query.sight)
+    yield from _hiding(query.access)
     for path in query.related:
         yield from _beside(query, path, dialect)
     for path in query.prefetched:
@@ -180,7 +194,7 @@ def _load_along(query: Query[Any], path: str, dialect: Dialect, *, joined: bool)
         by_join = joined and (criterion is None or not _asks_elsewhere(criterion))
         step = joinedload if by_join else selectinload
         start: Any = step if load is None else getattr(load, step.__name__)
-        load = start(attribute).options(*_hiding(access, query.sight))
+        load = start(attribute).options(*_hiding(access))
     found: _AbstractLoad = load
     return found
 
@@ -202,7 +216,8 @@ def _over_attributes(criterion: Sql, model: type) -> Sql:
 def limits_of(sight: Sight, dialect: Dialect, model: type) -> Limits:
     """What restricts the rows and columns of a class, whose objects a relation leads to.
 
-    Nothing does for a class that is not exposed: the API does not lead there either.
+    The most derived class that is exposed decides. Nothing does where none is: the API does not lead
+    there either.
     """
     resource = exposed_as(sight.schema, model)
     if resource is None:
@@ -210,43 +225,31 @@ def limits_of(sight: Sight, dialect: Dialect, model: type) -> Limits:
     access = sight.access(resource.name)
     criterion = _criterion(access, sight, dialect)
     restricted = () if criterion is None else (with_loader_criteria(model, criterion),)
-    return Limits(restricted, dict(_hidden(access, sight)))
+    return Limits(restricted, frozenset(_hidden(access)))
 
 
 def _criterion(access: Access, sight: Sight, dialect: Dialect) -> Sql | None:
     """Which rows of the class the actor may see; None for all of them."""
     _, readable = entity_source(access, ValueBinds(dialect, sight.actor))
-    return and_(*readable) if readable else None
+    return apart(and_(*readable), access.resource.tables) if readable else None
 
 
 def _asks_elsewhere(criterion: Sql) -> bool:
     return any(isinstance(part, SelectBase) for part in visitors.iterate(criterion))
 
 
-def _hiding(access: Access, sight: Sight) -> Iterator[Any]:
-    return deferred(dict(_hidden(access, sight)))
+def _hiding(access: Access) -> Iterator[Any]:
+    return deferred(access.resource.model, _hidden(access))
 
 
-def _hidden(access: Access, sight: Sight) -> Iterator[tuple[str, type]]:
-    """Fields that the actor may not read, or not on every row, and the class that has them.
-
-    Keys are what objects are made of. A row of a class may be of a more derived one, which has
-    fields of its own.
-    """
-    yield from _hidden_in(access, frozenset())
-    resource = access.resource
-    for other in sight.schema.values():
-        if other is not resource and issubclass(other.model, resource.model):
-            yield from _hidden_in(sight.access(other.name), resource.fields.keys())
-
-
-def _hidden_in(access: Access, known: Collection[str]) -> Iterator[tuple[str, type]]:
+def _hidden(access: Access) -> Iterator[str]:
+    """Fields that the actor may not read, or not on every row; keys are what objects are made of."""
     resource = access.resource
     held = {name for each in resource.relations.values() for name in each.local}
     for name in resource.fields:
         hidden = name not in access.fields or name in access.masked
-        if hidden and name not in known and name not in resource.key and name not in held:
-            yield name, resource.model
+        if hidden and name not in resource.key and name not in held:
+            yield name
 
 
 def origin_of(query: Query[Any], dialect: Dialect, fetch: Fetch) -> Origin:

@@ -55,12 +55,26 @@ class Engines:
                 self._in_loop[loop] = self.in_loop()
             return self._in_loop[loop].one(writes=writes)
 
+    def dispose(self) -> None:
+        """All of them, where closing a connection waits for nothing."""
+        for pair in (self._plain, *self._in_loop.values()):
+            for engine in (pair.reading, pair.writing) if pair is not None else ():
+                (engine.sync_engine if isinstance(engine, AsyncEngine) else engine).dispose()
+        self._plain = None
+        self._in_loop.clear()
+
     async def close(self) -> None:
         """Those of other loops cannot be closed from here; they end with them."""
+        self.dispose_plain()
+        await self.close_in_loop()
+
+    def dispose_plain(self) -> None:
         plain, self._plain = self._plain, None
         if plain is not None:
             plain.reading.dispose()
             plain.writing.dispose()
+
+    async def close_in_loop(self) -> None:
         in_loop = self._in_loop.pop(asyncio.get_running_loop(), None)
         if in_loop is not None:
             await in_loop.reading.dispose()

@@ -7,8 +7,9 @@ where nothing can be awaited, a load is an error that says what to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 from weakref import ref
 
@@ -31,6 +32,7 @@ from sqlalchemy.util.concurrency import in_greenlet
 from tilth.errors import LazyLoad, QueryError
 from tilth.kernel.store.sessions.flushes import is_own_work
 from tilth.kernel.store.sessions.places import calling_place
+from tilth.kernel.store.sessions.watch import BATCH, RELATION
 
 Fetch = Literal["peers", "one", "raise"]
 """A relation that was not asked for: load it for every object of the same query, for this one, or
@@ -46,15 +48,14 @@ ENDPOINT = "tilth_endpoint"
 class Limits:
     """What the actor may see of one mapped class.
 
-    rows: options that restrict a statement to those rows. hidden: attribute → the class that has
-    it, for each column that is left out.
+    rows: options that restrict a statement to those rows. hidden: attributes of columns.
     """
 
     rows: tuple[ORMOption, ...] = ()
-    hidden: Mapping[str, type] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
 
 
-LimitsOf = Callable[[type], Limits]
+LimitsOf = Callable[[type[Any]], Limits]
 
 
 class Origin(UserDefinedOption):
@@ -64,7 +65,8 @@ class Origin(UserDefinedOption):
 
     def __init__(self, limits_of: LimitsOf, fetch: Fetch) -> None:
         super().__init__()
-        self.limits_of, self.fetch = limits_of, fetch
+        self._limits_of, self.fetch = limits_of, fetch
+        self._known: dict[type[Any], Limits] = {}
         self.peers: list[ref[Any]] = []
 
     def __reduce__(self) -> tuple[Callable[[], Origin], tuple[()]]:
@@ -73,7 +75,12 @@ class Origin(UserDefinedOption):
 
     def next(self) -> Origin:
         """Of the objects that are loaded on behalf of these."""
-        return Origin(self.limits_of, self.fetch)
+        return Origin(self._limits_of, self.fetch)
+
+    def limits_of(self, model: type[Any]) -> Limits:
+        if model not in self._known:
+            self._known[model] = self._limits_of(model)
+        return self._known[model]
 
     def remember(self, objects: Sequence[Any]) -> None:
         self.peers += map(ref, objects)
@@ -95,15 +102,47 @@ def _refuse(model: type) -> Limits:
 
 def watch_loads(sessions: sessionmaker[Any]) -> None:
     event.listen(sessions, "do_orm_execute", _look_at)
+    event.listen(sessions, "loaded_as_persistent", _look_at_loaded)
 
 
 def _look_at(execution: ORMExecuteState) -> Any:
     """None lets SQLAlchemy go on; a result is taken instead of its own."""
+    if execution.is_column_load:
+        return _look_at_columns(execution)
     if execution.is_relationship_load:
         return _look_at_relation(execution)
-    if execution.is_column_load:
-        _look_at_columns(execution)
     return None
+
+
+def _look_at_loaded(session: Session, entity: Any) -> None:
+    seal(entity)
+
+
+def seal(entity: Any) -> None:
+    """Columns that the policy hides are not in the object, and cannot be loaded by touching them.
+
+    An option of the statement is not enough: it ends with the first rollback, and a row of a class
+    may be of a more derived one, whose policy hides more.
+    """
+    state = inspect(entity)
+    origin = next((each for each in state.load_options if isinstance(each, Origin)), None)
+    if origin is None:
+        return
+    for name in origin.limits_of(state.class_).hidden:
+        state.dict.pop(name, None)
+        state.expired_attributes.discard(name)
+        if not state.callables:
+            state.callables = {}
+        state.callables[name] = partial(_refuse_column, name)
+
+
+def _refuse_column(name: str, state: InstanceState[Any], passive: object) -> Any:
+    model = state.class_.__name__
+    raise QueryError(
+        f"{model}.{name} was not loaded: whoever asks here may not read it, or not on every row. "
+        f'values("{name}") shows it where they may; '
+        f'scope.session.refresh(row, ["{name}"]) reads it whoever asks.'
+    )
 
 
 def _look_at_relation(execution: ORMExecuteState) -> Any:
@@ -120,23 +159,28 @@ def _look_at_relation(execution: ORMExecuteState) -> Any:
             found = _loaded_for_peers(execution, lazy, origin)
             if found is not None:
                 return found
+        execution.update_execution_options(**{RELATION: _named(execution, lazy)})
+    else:
+        # Whole, also beside rows that are read in parts: early SQLAlchemy 2.0 would fail.
+        execution.update_execution_options(**{BATCH: True}, yield_per=None)
     if origin is not None and execution.bind_mapper is not None:
-        limits = origin.limits_of(execution.bind_mapper.class_)
-        columns = _left_out(execution, limits.hidden)
+        model = execution.bind_mapper.class_
+        limits = origin.limits_of(model)
+        columns = _left_out(execution, model, limits.hidden)
         execution.statement = execution.statement.options(*limits.rows, *columns)
     return None
 
 
-def deferred(hidden: Mapping[str, type]) -> Iterator[Any]:
-    """Options that leave out columns of the class that is selected, or of those that inherit."""
-    return (defer(getattr(model, name), raiseload=True) for name, model in hidden.items())
+def deferred(model: type, names: Iterable[str]) -> Iterator[Any]:
+    """Options that leave out columns of the class that is selected."""
+    return (defer(getattr(model, name), raiseload=True) for name in names)
 
 
-def _left_out(execution: ORMExecuteState, hidden: Mapping[str, type]) -> Iterator[Any]:
+def _left_out(execution: ORMExecuteState, model: type, names: Iterable[str]) -> Iterator[Any]:
     """The same for what relations lead to: options count from where the first query began."""
     path: Any = execution.loader_strategy_path
     steps = [each.class_attribute for each in path if isinstance(each, RelationshipProperty)]
-    for name, model in hidden.items():
+    for name in names:
         load: Any = defaultload(steps[0])
         for step in steps[1:]:
             load = load.defaultload(step)
@@ -150,32 +194,14 @@ def _cannot_wait(execution: ORMExecuteState) -> bool:
 def _look_at_columns(execution: ORMExecuteState) -> None:
     """Of an object whose values were given up, by a rollback for example, or were never loaded."""
     asked = _columns_of(execution)
-    if execution.bind_mapper is None or asked is None:
-        return
-    model = execution.bind_mapper.class_
-    if _cannot_wait(execution):
-        raise LazyLoad(_unloaded(execution, model, asked))
-    origin = _origin_of(execution)
-    if origin is None or is_own_work(execution.session):
-        return
-    hidden = origin.limits_of(model).hidden.keys() & asked
-    if hidden:
-        _leave_out(execution, asked - hidden)
-        if not asked - hidden:
-            raise QueryError(f"{model.__name__}.{min(hidden)} is not readable for who asks here.")
+    if asked and execution.bind_mapper is not None and _cannot_wait(execution):
+        raise LazyLoad(_unloaded(execution, execution.bind_mapper.class_, asked))
 
 
-def _columns_of(execution: ORMExecuteState) -> frozenset[str] | None:
-    """The attributes, all of them together for an object that is expired. None: what is refreshed."""
+def _columns_of(execution: ORMExecuteState) -> frozenset[str]:
+    """The attributes, all of them together for an object that is expired."""
     options = getattr(execution.statement, "_compile_options", None)
-    found: frozenset[str] | None = getattr(options, "_only_load_props", None)
-    return found
-
-
-def _leave_out(execution: ORMExecuteState, kept: frozenset[str]) -> None:
-    statement: Any = execution.statement
-    options: Mapping[str, Any] = {"_only_load_props": kept}
-    statement._compile_options += options
+    return getattr(options, "_only_load_props", None) or frozenset()
 
 
 def give_up_restricted(entity: Any) -> None:
@@ -246,10 +272,13 @@ def _load(
     among = key[0].in_([each[0] for each in keys]) if len(key) == 1 else tuple_(*key).in_(keys)
     below = origin.next()
     load = selectinload(mapper.attrs[name].class_attribute)
-    hidden = origin.limits_of(mapper.class_).hidden
-    asked = select(mapper.class_).where(among).options(load, below, *deferred(hidden))
+    columns = deferred(mapper.class_, origin.limits_of(mapper.class_).hidden)
+    asked = select(mapper.class_).where(among).options(load, below, *columns)
+    asked = asked.execution_options(**{BATCH: True})
     with session.no_autoflush:
         session.scalars(asked).all()
+    for each in chunk:
+        seal(each)
     below.remember(list(_found_below(chunk, name)))
 
 
@@ -265,6 +294,10 @@ def _found_below(chunk: list[Any], name: str) -> Iterator[Any]:
 
 def _is_many(mapper: Mapper[Any], name: str) -> bool:
     return bool(mapper.relationships[name].uselist)
+
+
+def _named(execution: ORMExecuteState, state: InstanceState[Any]) -> str:
+    return f"{state.class_.__name__}.{_relation_of(execution)}"
 
 
 def _untold(execution: ORMExecuteState, state: InstanceState[Any], why: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from threading import Lock
 from typing import Any, cast
 
 from sqlalchemy import event
@@ -16,7 +17,7 @@ from tilth.errors import QueryError, TilthError
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.sessions.engines import Engines
 from tilth.kernel.store.sessions.flushes import WORK, keep_events, own_work
-from tilth.kernel.store.sessions.loads import ENDPOINT, give_up_restricted, watch_loads
+from tilth.kernel.store.sessions.loads import ENDPOINT, give_up_restricted, seal, watch_loads
 from tilth.kernel.store.validation import validate_flushes
 
 Explain = Callable[[BaseException], TilthError | None]
@@ -34,16 +35,32 @@ class UnitSession(Session):
 
     generation = 0
 
-    def count_up(self, transaction: object = None) -> None:
+    def count_up(self) -> None:
         self.generation += 1
+
+    def made_worthless(self, transaction: object = None) -> None:
+        self.count_up()
+        for each in self.identity_map.values():
+            seal(each)
 
     def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
         super().expire(instance, attribute_names)
         self.count_up()
+        seal(instance)
 
     def expire_all(self) -> None:
         super().expire_all()
-        self.count_up()
+        self.made_worthless()
+
+    def refresh(
+        self,
+        instance: object,
+        attribute_names: Iterable[str] | None = None,
+        with_for_update: Any = None,
+    ) -> None:
+        super().refresh(instance, attribute_names, with_for_update)
+        if attribute_names is None:
+            seal(instance)
 
     def close(self) -> None:
         super().close()
@@ -65,11 +82,15 @@ class Sessions:
 
     def __init__(self, engines: Engines, explain: Explain, *, read_only: bool = False) -> None:
         """explain: an error of the driver → what to tell, or None. read_only: nobody writes."""
-        self._engines, self._explain, self.read_only = engines, explain, read_only
+        self.engines, self._explain, self.read_only = engines, explain, read_only
+        # While the application is served. Connections of a script are closed with its last scope:
+        # nobody else would.
+        self.is_kept = False
+        self._open, self._counting = 0, Lock()
         self._make = sessionmaker(class_=UnitSession, expire_on_commit=False)
         validate_flushes(self._make)
         event.listen(self._make, "before_flush", _refuse_where_reading)
-        event.listen(self._make, "after_soft_rollback", UnitSession.count_up)
+        event.listen(self._make, "after_soft_rollback", UnitSession.made_worthless)
         keep_events(self._make)
         watch_loads(self._make)
 
@@ -79,12 +100,13 @@ class Sessions:
     ) -> Iterator[tuple[Scope, UnitSession]]:
         """For code without await. Raises what the code raises, and Unavailable."""
         writes = writes and not self.read_only
-        engine = self._engines.engine(writes=writes)
         info = {WRITES: writes, ENDPOINT: endpoint}
-        with self._told(), self._make(bind=engine, info=info) as session:
-            scope = session.info[WORK] = begin(session)
-            yield scope, session
-            session.commit()
+        with self._counted(), self._told():
+            engine = self.engines.engine(writes=writes)
+            with self._make(bind=engine, info=info) as session:
+                scope = session.info[WORK] = begin(session)
+                yield scope, session
+                session.commit()
 
     @asynccontextmanager
     async def in_loop(
@@ -92,8 +114,8 @@ class Sessions:
     ) -> AsyncIterator[tuple[Scope, AsyncSession, UnitSession]]:
         """For code with await."""
         writes = writes and not self.read_only
-        engine = self._engines.engine_in_loop(writes=writes)
-        with self._told():
+        async with self._counted_in_loop():
+            engine = self.engines.engine_in_loop(writes=writes)
             info = {WRITES: writes, ENDPOINT: endpoint}
             async with self._make_in_loop(engine, info) as session:
                 inner = cast(UnitSession, session.sync_session)
@@ -101,13 +123,38 @@ class Sessions:
                 yield scope, session, inner
                 await session.commit()
 
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._count(1)
+        try:
+            yield
+        finally:
+            if self._count(-1):
+                self.engines.dispose_plain()
+
+    @asynccontextmanager
+    async def _counted_in_loop(self) -> AsyncIterator[None]:
+        self._count(1)
+        try:
+            with self._told():
+                yield
+        finally:
+            if self._count(-1):
+                await self.engines.close_in_loop()
+
+    def _count(self, step: int) -> bool:
+        """Whether the last scope of a script is over."""
+        with self._counting:
+            self._open += step
+            return self._open == 0 and not self.is_kept
+
     def _make_in_loop(self, engine: AsyncEngine, info: dict[Any, Any]) -> AsyncSession:
         """Its inner session is one of those that are listened to."""
         kind = self._make.class_
         return AsyncSession(engine, sync_session_class=kind, expire_on_commit=False, info=info)
 
     async def close(self) -> None:
-        await self._engines.close()
+        await self.engines.close()
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -26,10 +26,8 @@ from tilth.kernel.store.drivers.sqlite_file import SqliteFile, open_reader, prim
 from tilth.kernel.store.drivers.sqlite_inline import InlineConnection
 from tilth.kernel.store.drivers.sqlite_writer import guard_connections, writer_connection
 from tilth.kernel.store.sessions.engines import Engines, Pair
-from tilth.kernel.store.sessions.turns import Turns
+from tilth.kernel.store.sessions.turns import Turns, give_turns_back, keep_turn
 from tilth.settings import StoreSettings
-
-TURN = "turn"
 
 CROWD = 9
 """Connections for a moment of many at once, for each of those that are kept."""
@@ -71,9 +69,9 @@ def _writing(file: SqliteFile, settings: StoreSettings, turns: Turns) -> Engine:
 
     @event.listens_for(engine, "begin")
     def take_turn(connection: Connection) -> None:
-        connection.info[TURN] = turns.take()
+        keep_turn(connection, turns.take())
 
-    return _giving_turns_back(_with_begin(engine, file, settings, "BEGIN IMMEDIATE"))
+    return give_turns_back(_with_begin(engine, file, settings, "BEGIN IMMEDIATE"))
 
 
 def _writing_in_loop(file: SqliteFile, settings: StoreSettings, turns: Turns) -> AsyncEngine:
@@ -83,15 +81,16 @@ def _writing_in_loop(file: SqliteFile, settings: StoreSettings, turns: Turns) ->
         return _in_no_time(writer_connection(file, settings.lock_seconds, InlineConnection))
 
     engine = _inline(file, creator, settings)
+    keep_instants(engine.dialect)
     guard_connections(engine, file)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.info[TURN] = await_only(turns.take_in_loop())
+        keep_turn(connection, await_only(turns.take_in_loop()))
         connection.info["deadline"].at = monotonic() + settings.statement_seconds
         _begin_patiently(connection, settings.lock_seconds)
 
-    return AsyncEngine(_giving_turns_back(engine))
+    return AsyncEngine(give_turns_back(engine))
 
 
 def _in_no_time(connection: sqlite3.Connection) -> sqlite3.Connection:
@@ -157,18 +156,5 @@ def _with_begin(engine: Engine, file: SqliteFile, settings: StoreSettings, begin
     def begin_explicitly(connection: Connection) -> None:
         connection.info["deadline"].at = monotonic() + settings.statement_seconds
         connection.exec_driver_sql(begin)
-
-    return engine
-
-
-def _giving_turns_back(engine: Engine) -> Engine:
-    """With the connection, however its transaction ended."""
-    keep_instants(engine.dialect)
-
-    @event.listens_for(engine, "checkin")
-    def give_back(connection: object, record: Any) -> None:
-        over = record.info.pop(TURN, None)
-        if over is not None:
-            over()
 
     return engine

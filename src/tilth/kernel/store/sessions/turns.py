@@ -8,6 +8,9 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Event
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
 
 from tilth.errors import QueryError, Unavailable
 from tilth.kernel.store.drivers.failure import no_turn, unavailable
@@ -25,6 +28,9 @@ class Turn:
 # A thread that is lent to endpoints runs each in a context of its own, so an earlier one's turn is
 # not taken for that of the present one.
 _LAST: ContextVar[Turn | None] = ContextVar("tilth_turn", default=None)
+
+
+_KEPT = "tilth_turn"
 
 
 class Turns:
@@ -96,13 +102,31 @@ class Turns:
             return
         if last.task is _current_task():
             raise QueryError(
-                "Another scope of the same code is open and has begun to write. SQLite has one "
-                "writer, so this one would wait for it forever: use the scope that is open, or end "
-                "it first; a scope that only reads (writes=False) can be open beside it."
+                "Another scope of the same code is open and has begun to write. There is one writer "
+                "on SQLite, and in a sandbox, so this one would wait for it forever: use the scope "
+                "that is open, or end it first. On SQLite a scope that only reads (writes=False) "
+                "can be open beside it."
             )
 
     def _nobody_gave_way(self) -> Unavailable:
         return unavailable(no_turn(self._wait_seconds), self._label)
+
+
+def keep_turn(connection: Connection, give_back: Callable[[], None]) -> None:
+    """With the connection that writes."""
+    connection.info[_KEPT] = give_back
+
+
+def give_turns_back(engine: Engine) -> Engine:
+    """With the connection, however its transaction ended."""
+
+    @event.listens_for(engine, "checkin")
+    def checkin(connection: object, record: Any) -> None:
+        give_back = record.info.pop(_KEPT, None)
+        if give_back is not None:
+            give_back()
+
+    return engine
 
 
 def _current_task() -> asyncio.Task[object] | None:

@@ -1,5 +1,7 @@
 """The one list of middleware, outermost first."""
 
+from collections.abc import Sequence
+
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
@@ -11,11 +13,14 @@ from tilth.runtime.web.middleware.envelope import Envelope
 from tilth.runtime.web.middleware.guard import Guard
 from tilth.runtime.web.middleware.json_bodies import JsonBodies
 from tilth.runtime.web.middleware.limits import BodySize, RateLimit, RateLimiter
+from tilth.runtime.web.middleware.queries import Queries
 from tilth.settings import Settings, cors_findings
 
 
-def web_stack(settings: Settings, *, limiter: RateLimiter | None = None) -> list[Middleware]:
-    """What a request passes through before the application, in this order.
+def web_stack(
+    settings: Settings, *, limiter: RateLimiter | None = None, layers: Sequence[Middleware] = ()
+) -> list[Middleware]:
+    """What a request passes through before the application, in this order; layers come last.
 
     Raises SetupError when the CORS settings would let any site act as the signed-in user.
     """
@@ -32,6 +37,8 @@ def web_stack(settings: Settings, *, limiter: RateLimiter | None = None) -> list
         Middleware(RateLimit, limiter=limiter, exempt=HEALTH_PATHS) if limiter else None,
         Middleware(BodySize, parsed_bytes=web.json_bytes, upload_bytes=web.upload_bytes),
         Middleware(JsonBodies, limits=limits),
+        Middleware(Queries) if settings.environment == "development" else None,
+        *layers,
     ]
     return [middleware for middleware in stack if middleware is not None]
 

@@ -1,0 +1,1 @@
+"""A task manager: JSON for programs and pages for people, at the same addresses."""

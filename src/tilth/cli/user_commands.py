@@ -1,0 +1,124 @@
+"""`tilth user …`: which commands and options there are. What they do is imported when it is asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tilth.cli.options import AppOption, JsonOption, TracebackOption, help_alone
+
+NameArgument = Annotated[str, typer.Argument(help="Username, e-mail address or telephone number.")]
+
+
+def commands() -> typer.Typer:
+    group = typer.Typer(invoke_without_command=True, suggest_commands=False)
+    group.callback()(user)
+    group.command("list")(list_)
+    group.command()(create)
+    group.command()(role)
+    group.command()(disable)
+    group.command()(enable)
+    group.command()(sessions)
+    return group
+
+
+def user(context: typer.Context) -> None:
+    """Look after the accounts of an application."""
+    help_alone(context)
+
+
+def create(
+    name: Annotated[str, typer.Argument(help="Username, or e-mail address.")],
+    email: Annotated[str | None, typer.Option(help="Beside a username.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Make an account.
+
+    The password is asked for. `--role superuser` may everything that a permission stands for.
+    """
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.user import create
+
+    with telling_failures(as_json, traceback):
+        create(app, name, role or [], email=email, from_stdin=password_stdin, as_json=as_json)
+
+
+def list_(
+    search: Annotated[str | None, typer.Argument(help="Part of a name.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most that are shown.")] = 100,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """List accounts, the oldest first."""
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.user import list_
+
+    with telling_failures(as_json, traceback):
+        list_(app, search, limit, as_json=as_json)
+
+
+def role(
+    name: NameArgument,
+    add: Annotated[list[str] | None, typer.Option("--add", help="May be repeated.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", help="May be repeated.")] = None,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Give roles to an account, or take them."""
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.user import role
+
+    with telling_failures(as_json, traceback):
+        role(app, name, add or [], remove or [], as_json=as_json)
+
+
+def disable(
+    name: NameArgument,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Keep an account from signing in, and sign it out everywhere."""
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.user import disable
+
+    with telling_failures(as_json, traceback):
+        disable(app, name, is_disabled=True, as_json=as_json)
+
+
+def enable(
+    name: NameArgument,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Let a disabled account sign in again."""
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.user import disable
+
+    with telling_failures(as_json, traceback):
+        disable(app, name, is_disabled=False, as_json=as_json)
+
+
+def sessions(
+    name: NameArgument,
+    revoke: Annotated[bool, typer.Option("--revoke", help="End all of them.")] = False,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Show where an account is signed in."""
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.user import sessions
+
+    with telling_failures(as_json, traceback):
+        sessions(app, name, revoke=revoke, as_json=as_json)

@@ -1,0 +1,62 @@
+"""What an application is told to expose, and what is wrong with the policies of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from tilth.errors import Finding
+from tilth.kernel.plan.before import Before
+from tilth.kernel.policy.checks import NEVER_GIVEN, missing_policy, policy_findings
+from tilth.kernel.policy.policy import Policy
+from tilth.kernel.policy.source import Sources
+from tilth.kernel.schema.exposure import Exposure
+from tilth.kernel.schema.mapper import Resolved
+from tilth.kernel.schema.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One call of expose."""
+
+    exposure: Exposure
+    policy: Policy | None
+    cache: str | None = None
+    require_if_match: bool = False
+    before: tuple[Before, ...] = ()
+
+
+def policy_findings_of(declared: Sequence[Declared], resolved: Resolved) -> Iterator[Finding]:
+    """Also of resources with other mistakes, so that none is found only after the others."""
+    sources = Sources()
+    known: dict[type, tuple[Resource, Collection[str]]] = {
+        resource.model: (resource, ()) for resource in resolved.schema.values()
+    }
+    known |= {each.resource.model: (each.resource, each.faulty) for each in resolved.unfinished}
+    for each in declared:
+        model, where = each.exposure.model, each.exposure.where
+        if each.policy is None:
+            yield missing_policy(model, where)
+        elif model in known:
+            resource, faulty = known[model]
+            found = policy_findings(resource, each.policy, where, faulty=faulty, sources=sources)
+            # A function before each change may give the values that no client may.
+            excused = NEVER_GIVEN if each.before else None
+            yield from (finding for finding in found if finding.code != excused)
+
+
+def caller() -> str:
+    """ "file.py:12" of whoever called the function that asks."""
+    frame = sys._getframe(2)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def too_late(subject: str, what: str, where: str | None) -> Finding:
+    return Finding(
+        "app.frozen",
+        subject,
+        f"{what} after the application has begun to serve.",
+        "Do it when the module is imported.",
+        where=where,
+    )

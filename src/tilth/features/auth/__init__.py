@@ -1,0 +1,1 @@
+"""Accounts: one identity, and many ways to prove it."""

@@ -1,0 +1,156 @@
+"""Secrets that are good for one use: made, tried and used up, each by one statement.
+
+Using up is a conditional UPDATE: of any number that arrive at once, the database lets one through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from tilth.features.auth.models.tables import SECRETS
+from tilth.kit.ids import uuid7
+
+Kind = Literal[
+    "sign_up",
+    "verify_email",
+    "change_email",
+    "reset",
+    "magic_link",
+    "sign_in",
+    "recovery",
+]
+
+FORGOTTEN_AT_ONCE = 200
+"""Rows of one clearing, so that no request is slow because of those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """digest: of the secret itself. bound_to: digest of the address or session it is good for.
+
+    attempts: what may be tried with it, for those that somebody could guess.
+    """
+
+    kind: Kind
+    digest: bytes
+    expires_at: datetime
+    user_id: UUID | None = None
+    bound_to: bytes | None = None
+    data: Mapping[str, Any] | None = None
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One that was found. created_at: so that what came later can make it worthless."""
+
+    id: UUID
+    user_id: UUID | None
+    bound_to: bytes | None
+    data: Mapping[str, Any]
+    created_at: datetime
+
+
+def issue(session: Session, new: NewSecret, now: datetime) -> UUID:
+    """Also clears some of those that have long expired."""
+    made = uuid7()
+    session.execute(
+        insert(SECRETS).values(
+            id=made,
+            kind=new.kind,
+            digest=new.digest,
+            user_id=new.user_id,
+            bound_to=new.bound_to,
+            data=None if new.data is None else dict(new.data),
+            attempts_left=new.attempts,
+            created_at=now,
+            expires_at=new.expires_at,
+        )
+    )
+    return made
+
+
+def consume(
+    session: Session, kind: Kind, digest: bytes, now: datetime, *, user_id: UUID | None = None
+) -> Secret | None:
+    """None for one that is unknown, used up, expired, of another kind or of another user."""
+    terms = [*_usable(kind, digest, now), *((SECRETS.c.user_id == user_id,) if user_id else ())]
+    return _changed(session, terms, consumed_at=now)
+
+
+def attempt(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secret | None:
+    """Counts one try with it, before anything is compared. None when there are none left."""
+    terms = [*_usable(kind, digest, now), SECRETS.c.attempts_left > 0]
+    return _changed(session, terms, attempts_left=SECRETS.c.attempts_left - 1)
+
+
+def consume_known(session: Session, secret: Secret, now: datetime) -> bool:
+    """Uses up one that was tried before. False when somebody else came first."""
+    terms = [SECRETS.c.id == secret.id, SECRETS.c.consumed_at.is_(None)]
+    return _changed(session, terms, consumed_at=now) is not None
+
+
+def revoke(session: Session, user_id: UUID, kinds: Collection[Kind]) -> None:
+    """Those of a user that wait to be used."""
+    session.execute(delete(SECRETS).where(SECRETS.c.user_id == user_id, SECRETS.c.kind.in_(kinds)))
+
+
+def left(session: Session, user_id: UUID, kind: Kind, now: datetime) -> int:
+    """How many of a kind a user could still use."""
+    found = session.scalars(
+        select(SECRETS.c.id).where(
+            SECRETS.c.user_id == user_id,
+            SECRETS.c.kind == kind,
+            SECRETS.c.consumed_at.is_(None),
+            SECRETS.c.expires_at > now,
+        )
+    )
+    return len(found.all())
+
+
+def clear(session: Session, before: datetime) -> None:
+    """Some of those that expired before then."""
+    expired = (
+        select(SECRETS.c.id)
+        .where(SECRETS.c.expires_at < before)
+        .order_by(SECRETS.c.expires_at)
+        .limit(FORGOTTEN_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    session.execute(delete(SECRETS).where(SECRETS.c.id.in_(expired)))
+
+
+def _usable(kind: Kind, digest: bytes, now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        SECRETS.c.kind == kind,
+        SECRETS.c.digest == digest,
+        SECRETS.c.consumed_at.is_(None),
+        SECRETS.c.expires_at > now,
+    ]
+
+
+def _changed(
+    session: Session, terms: Collection[ColumnElement[bool]], **values: object
+) -> Secret | None:
+    found = session.execute(
+        update(SECRETS)
+        .where(*terms)
+        .values(values)
+        .returning(
+            SECRETS.c.id,
+            SECRETS.c.user_id,
+            SECRETS.c.bound_to,
+            SECRETS.c.data,
+            SECRETS.c.created_at,
+        )
+    ).one_or_none()
+    if found is None:
+        return None
+    return Secret(found.id, found.user_id, found.bound_to, found.data or {}, found.created_at)

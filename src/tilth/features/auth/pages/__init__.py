@@ -1,0 +1,1 @@
+"""Pages of accounts: plain forms that work without a script."""

@@ -1,0 +1,35 @@
+"""The addresses of the pages; none of them is part of the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Route
+
+from tilth.features.auth.pages.account import AccountPages
+from tilth.features.auth.pages.rendering import STYLE_PATH, Pages, style
+from tilth.features.auth.pages.signing import SigningPages
+from tilth.features.auth.service.accounts import Accounts
+from tilth.features.auth.service.addresses_changed import CHANGE_PATH, VERIFY_PATH
+from tilth.features.auth.service.magic import LINK_PATH as MAIL_PATH
+from tilth.features.auth.service.passwords_changed import LINK_PATH as RESET_PATH
+from tilth.features.auth.service.sign_up import LINK_PATH as SIGN_UP_PATH
+
+
+def page_routes(accounts: Accounts) -> Sequence[BaseRoute]:
+    pages = Pages(accounts.backend.title)
+    signing, account = SigningPages(accounts, pages), AccountPages(accounts, pages)
+    both = ["GET", "POST"]
+    return [
+        Route("/sign-in", signing.sign_in, methods=both),
+        Route("/mfa", signing.second_factor, methods=both),
+        Route(MAIL_PATH, signing.by_mail, methods=both),
+        Route("/sign-out", signing.sign_out, methods=["POST"]),
+        Route("/sign-up", signing.sign_up, methods=both),
+        Route(SIGN_UP_PATH, signing.confirm_account, methods=both),
+        Route(RESET_PATH, signing.reset, methods=both),
+        Route(VERIFY_PATH, signing.confirm_address, methods=both),
+        Route(CHANGE_PATH, signing.confirm_change, methods=both),
+        Route("/account", account.account, methods=both),
+        Route(STYLE_PATH, style),
+    ]

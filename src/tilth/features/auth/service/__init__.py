@@ -1,0 +1,1 @@
+"""What happens when somebody proves who they are, or wants to."""

@@ -1,0 +1,164 @@
+"""Second factors of an account: set up, confirmed by a code, and removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from tilth.errors import Fault, NotFound, invalid
+from tilth.features.auth.models.audit import Origin, record
+from tilth.features.auth.models.factors import (
+    TOTP,
+    confirm_factor,
+    factors_of,
+    new_factor,
+    remove_factor,
+)
+from tilth.features.auth.models.secrets import revoke
+from tilth.features.auth.models.sessions import Proof
+from tilth.features.auth.models.users import Account, account_by_id
+from tilth.features.auth.service.accounts import Accounts
+from tilth.features.auth.service.credentials_changed import end_everything, tell
+from tilth.features.auth.service.factors_asked import (
+    ONE_TIME,
+    new_codes,
+    sealed_seed,
+    seed_of,
+)
+from tilth.features.auth.service.guard import (
+    Admission,
+    account_key,
+    admit,
+    admit_failure,
+    forgive_failure,
+)
+from tilth.features.auth.service.sign_in import Establish, Result
+from tilth.features.auth.service.totp import (
+    matched_step,
+    new_totp_secret,
+    totp_secret_text,
+    totp_uri,
+)
+
+NAMES = {TOTP: "An authenticator app"}
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A factor that is to be confirmed. secret, uri: for the app, shown this once."""
+
+    id: UUID
+    secret: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """codes: recovery codes, shown this once."""
+
+    codes: tuple[str, ...]
+
+
+async def offer_totp(accounts: Accounts, account: Account, name: str, origin: Origin) -> Offered:
+    seed = new_totp_secret()
+
+    def offered(session: Session, now: datetime) -> UUID:
+        sealed = sealed_seed(accounts, account.id, seed, now)
+        return new_factor(session, account.id, TOTP, name, sealed, now)
+
+    made = await accounts.run(offered)
+    uri = totp_uri(seed, account=account.label, issuer=accounts.backend.title)
+    return Offered(made, totp_secret_text(seed), uri)
+
+
+async def confirm_totp(
+    accounts: Accounts,
+    account: Account,
+    factor_id: UUID,
+    code: str,
+    proof: Proof,
+    origin: Origin,
+    establish: Establish[Result],
+) -> tuple[Confirmed, Result]:
+    """Everything else of theirs ends: what was begun with less must not go on.
+
+    Raises Invalid for a wrong code, and TooManyRequests.
+    """
+
+    def confirmed(session: Session, now: datetime) -> tuple[Confirmed, Result] | Admission:
+        admission = admit(session, accounts.options.limits, origin, now)
+        key = account_key("factor", str(account.id))
+        admission = admit_failure(session, admission, key, now)
+        found = [
+            f for f in factors_of(session, account.id, confirmed=False) if f["id"] == factor_id
+        ]
+        if admission.wait_seconds or not found:
+            return admission
+        seed = seed_of(accounts, account.id, found[0]["seed"], now)
+        step = None if seed is None else matched_step(seed, code, now)
+        if step is None or not confirm_factor(session, factor_id, step, now):
+            return admission
+        forgive_failure(session, admission)
+        codes = new_codes(accounts, session, account.id, now)
+        end_everything(session, account.id)
+        record(session, "factor.added", now, origin, user_id=account.id, data={"kind": TOTP})
+        current = account_by_id(session, account.id)
+        assert current is not None
+        methods = tuple(dict.fromkeys([*proof.methods, ONE_TIME]))
+        proved = Proof(account.id, 2, methods, now)
+        return Confirmed(tuple(codes)), establish(session, proved, current, now)
+
+    found = await accounts.changed(confirmed)
+    if isinstance(found, Admission):
+        found.check()
+        detail = "This is not the code that the app shows now."
+        raise invalid([Fault("/code", "wrong_code", detail)])
+    tell(accounts, "factor_added", account, accounts.now(), origin.address, factor=NAMES[TOTP])
+    return found
+
+
+async def remove(
+    accounts: Accounts,
+    account: Account,
+    factor_id: UUID,
+    proof: Proof,
+    origin: Origin,
+    establish: Establish[Result],
+) -> Result:
+    """With the last one, recovery codes go too. Raises NotFound, also for somebody else's."""
+
+    def removed(session: Session, now: datetime) -> Result | None:
+        if not remove_factor(session, factor_id, account.id):
+            return None
+        if not factors_of(session, account.id):
+            revoke(session, account.id, ["recovery"])
+        end_everything(session, account.id)
+        record(session, "factor.removed", now, origin, user_id=account.id)
+        current = account_by_id(session, account.id)
+        assert current is not None
+        return establish(session, proof, current, now)
+
+    result = await accounts.changed(removed)
+    if result is None:
+        raise NotFound("There is no such factor.")
+    tell(accounts, "factor_removed", account, accounts.now(), origin.address, factor=NAMES[TOTP])
+    return result
+
+
+async def renew_codes(accounts: Accounts, account: Account, origin: Origin) -> Confirmed:
+    """Raises NotFound for an account without a second factor, which has no use for them."""
+
+    def renewed(session: Session, now: datetime) -> Confirmed | None:
+        if not factors_of(session, account.id):
+            return None
+        codes = new_codes(accounts, session, account.id, now)
+        record(session, "recovery_codes.made", now, origin, user_id=account.id)
+        return Confirmed(tuple(codes))
+
+    found = await accounts.run(renewed)
+    if found is None:
+        raise NotFound("Recovery codes come with a second factor, and there is none.")
+    return found

@@ -1,0 +1,1 @@
+"""Passwords: which are accepted, what is stored of them, and how one is verified."""
