@@ -285,7 +285,9 @@ def _not_null(
     begin = f"op.alter_column({plain!r}, {change.name!r}, existing_type={render.type(column.type)}, nullable="
     end = placed(change.table)
     required, optional = f"{begin}False{end}", f"{begin}True{end}"
-    if not sides.is_postgresql:
+    # What is about to be part of the key: as long as it is, PostgreSQL lets nobody take it back.
+    in_key = change.name in sides.want_tables[change.table].primary_key.columns
+    if in_key or not sides.is_postgresql:
         yield Step(410, required, optional)
         return
     name = f"{plain}_{change.name}_required"[:63]

@@ -68,7 +68,23 @@ class Sides:
 
 
 def tables_of(*metadatas: MetaData) -> dict[str, Table]:
-    return {name: table for metadata in metadatas for name, table in metadata.tables.items()}
+    """Checks that stand with a column are those of its table, as every database has them."""
+    plain = map(_with_checks_apart, metadatas)
+    return {name: table for metadata in plain for name, table in metadata.tables.items()}
+
+
+def _with_checks_apart(metadata: MetaData) -> MetaData:
+    columns = (column for table in metadata.tables.values() for column in table.columns)
+    if not any(column.constraints for column in columns):
+        return metadata
+    copy = MetaData(schema=metadata.schema, naming_convention=metadata.naming_convention)
+    for table in metadata.tables.values():
+        plain = table.to_metadata(copy)
+        for column in plain.columns:
+            for each in [e for e in column.constraints if isinstance(e, CheckConstraint)]:
+                column.constraints.discard(each)
+                plain.append_constraint(CheckConstraint(each.sqltext, name=each.name))
+    return copy
 
 
 def table_argument(name: str) -> tuple[str, str | None]:
