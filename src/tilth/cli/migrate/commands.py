@@ -6,13 +6,8 @@ from typing import Annotated
 
 import typer
 
-APP_HELP = "FILE[:app] or pkg.mod:app; what the other commands take when it is not given."
+from tilth.cli.options import AppOption, JsonOption, TracebackOption, help_alone
 
-AppOption = Annotated[str | None, typer.Option("--app", metavar="FILE[:app]", help=APP_HELP)]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
-TracebackOption = Annotated[
-    bool, typer.Option("--traceback", help="Show the whole traceback of an error in your code.")
-]
 MessageOption = Annotated[str, typer.Option("--message", "-m", help="What it is for.")]
 AssuredOption = Annotated[
     str | None, typer.Option("--assured", metavar="REASON", help="Why what is refused is right.")
@@ -29,9 +24,7 @@ def migrate_commands() -> typer.Typer:
 
 def migrate(context: typer.Context) -> None:
     """Change the tables as the models change."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(2)
+    help_alone(context)
 
 
 def new(
