@@ -116,7 +116,10 @@ def sessions(
     as_json: JsonOption = False,
     traceback: TracebackOption = False,
 ) -> None:
-    """Show where an account is signed in."""
+    """Show where an account is signed in.
+
+    `--revoke` ends its tokens, too.
+    """
     from tilth.cli.talk import telling_failures
     from tilth.cli.user import sessions
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tilth.features.auth.service import administration
 
 PASSWORD = "correct horse battery"
 Site = Any
@@ -189,3 +192,64 @@ def test_policies_and_requirements_ask_the_account(site: Site) -> None:
 
     assert (before, after) == (([], 403), ([note], 200))
     assert site.browser().get("/editors").status_code == 401
+
+
+@pytest.mark.parametrize("kept", ["server", "cookie"])
+def test_ending_all_others_ends_sessions_and_tokens_of_either_kind(
+    site_of: Callable[..., Site], kept: str
+) -> None:
+    site = site_of(sessions=kept)
+    site.account()
+    here, there = site.browser(), site.browser()
+    here.sign_in()
+    there.sign_in()
+    tokens = there.tokens()
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+    before = site.browser().get("/auth/me", headers=bearer).status_code
+
+    ended = here.post("/auth/sessions/revoke-others")
+
+    refreshed = there.post("/auth/token/refresh", {"refresh_token": tokens["refresh_token"]})
+    assert (before, ended.status_code) == (200, 204)
+    assert (here.get("/auth/me").status_code, there.get("/auth/me").status_code) == (200, 401)
+    assert site.browser().get("/auth/me", headers=bearer).status_code == 401
+    assert refreshed.status_code == 401
+
+
+def test_a_token_that_ends_all_others_gets_another(site: Site) -> None:
+    site.account()
+    bob, other = site.browser(), site.browser()
+    tokens = bob.tokens()
+    other.sign_in()
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+
+    given = bob.post("/auth/sessions/revoke-others", headers=bearer)
+
+    new = {"authorization": f"Bearer {given.json()['access_token']}"}
+    assert (given.status_code, other.get("/auth/me").status_code) == (200, 401)
+    assert bob.get("/auth/me", headers=bearer).status_code == 401
+    assert bob.get("/auth/me", headers=new).status_code == 200
+
+
+@pytest.mark.parametrize("act", ["disabled", "signed out"])
+@pytest.mark.parametrize("kept", ["server", "cookie"])
+def test_whoever_runs_the_application_can_end_everything(
+    site_of: Callable[..., Site], kept: str, act: str
+) -> None:
+    site = site_of(sessions=kept)
+    site.account()
+    bob = site.browser()
+    bob.sign_in()
+    tokens = bob.tokens()
+    bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+    accounts = site.app.freeze().states["auth"]
+
+    if act == "disabled":
+        site.run(administration.set_disabled(accounts, "bob", is_disabled=True))
+    else:
+        site.run(administration.sessions(accounts, "bob", ends_all=True))
+
+    assert bob.get("/auth/me").status_code == 401
+    assert site.browser().get("/auth/me", headers=bearer).status_code == 401
+    refreshed = bob.post("/auth/token/refresh", {"refresh_token": tokens["refresh_token"]})
+    assert refreshed.status_code == 401

@@ -14,11 +14,11 @@ from tilth.errors import NotFound, ProblemError, Unauthenticated
 from tilth.features.auth.models.api_keys import keys_of
 from tilth.features.auth.models.audit import Origin, history, record
 from tilth.features.auth.models.factors import factors_of
-from tilth.features.auth.models.sessions import end_session, end_sessions, sessions_of
+from tilth.features.auth.models.sessions import end_session, sessions_of
 from tilth.features.auth.models.users import Account
 from tilth.features.auth.pages.forms import form_of
 from tilth.features.auth.pages.rendering import Pages, go
-from tilth.features.auth.routes.answering import into_same, own, proof_from, set_session
+from tilth.features.auth.routes.answering import into_same, own, proof_from, same_again, set_session
 from tilth.features.auth.service import (
     account_kept,
     addresses_changed,
@@ -141,14 +141,9 @@ class AccountPages:
     async def _end_others(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        kept = UUID(asking.credential) if asking.credential else None
-
-        def ended(session: Any, now: Any) -> None:
-            end_sessions(session, account.id, but=kept)
-            record(session, "sessions.revoked", now, origin, user_id=account.id)
-
-        await self.accounts.changed(ended)
-        return go(request, "/account")
+        again = same_again(self.accounts, request, asking, origin)
+        given_again = await account_kept.end_others(self.accounts, account, asking, origin, again)
+        return self._anew(request, given_again)
 
     async def _prove(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tilth.errors import NotFound, Unauthenticated
 from tilth.features.auth.models.audit import history, record
-from tilth.features.auth.models.sessions import end_session, end_sessions, sessions_of
+from tilth.features.auth.models.sessions import end_session, sessions_of
 from tilth.features.auth.routes.answering import (
     account_shown,
     actor,
@@ -20,6 +20,7 @@ from tilth.features.auth.routes.answering import (
     into_same,
     own,
     proof_from,
+    same_again,
     set_session,
 )
 from tilth.features.auth.routes.bodies import (
@@ -47,7 +48,12 @@ from tilth.features.auth.service import (
     step_up,
     support,
 )
-from tilth.features.auth.service.account_kept import account_of, end_account, export
+from tilth.features.auth.service.account_kept import (
+    account_of,
+    end_account,
+    end_others,
+    export,
+)
 from tilth.features.auth.service.browser import cookie_of, drop_cookie
 from tilth.features.auth.service.origins import origin_of
 from tilth.features.auth.service.passwords_asked import prove_again
@@ -209,17 +215,10 @@ async def revoke(accounts: Here, request: Request, session_id: UUID) -> Response
 
 
 async def revoke_others(accounts: Here, request: Request) -> Response:
-    """All sessions but this one."""
+    """All sessions and tokens but what asks."""
     asking, account, origin = await own(accounts, request)
-    is_session = asking.method == "session" and asking.credential is not None
-    kept = UUID(str(asking.credential)) if is_session else None
-
-    def ended(session: Session, now: object) -> None:
-        end_sessions(session, account.id, but=kept)
-        record(session, "sessions.revoked", accounts.now(), origin, user_id=account.id)
-
-    await accounts.changed(ended)
-    return answer(None)
+    again = same_again(accounts, request, asking, origin)
+    return given_anew(accounts, request, await end_others(accounts, account, asking, origin, again))
 
 
 async def impersonate(accounts: Here, request: Request, body: Impersonation) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -109,6 +109,14 @@ def into_same(
         return tokens(unit, proof, account, now) if asking.method == "bearer" else None
 
     return establish
+
+
+def same_again(
+    accounts: Accounts, request: Request, asking: Actor, origin: Origin
+) -> Callable[[Session, Account, datetime], Given]:
+    """What whoever asks has, for as much as they have proved."""
+    proof, establish = proof_from(asking), into_same(accounts, request, asking, origin)
+    return lambda session, account, now: establish(session, proof, account, now)
 
 
 def answer(

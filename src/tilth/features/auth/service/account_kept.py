@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -13,12 +13,17 @@ from tilth.errors import Unauthenticated
 from tilth.features.auth.models.api_keys import keys_of
 from tilth.features.auth.models.audit import NOWHERE, Origin, history, record
 from tilth.features.auth.models.factors import factors_of
+from tilth.features.auth.models.refresh import end_families
 from tilth.features.auth.models.roles import roles_of
-from tilth.features.auth.models.sessions import sessions_of
+from tilth.features.auth.models.sessions import end_sessions, sessions_of
 from tilth.features.auth.models.users import Account, account_by_id, delete_account
 from tilth.features.auth.service.accounts import Accounts
-from tilth.features.auth.service.credentials_changed import tell
+from tilth.features.auth.service.credentials_changed import end_everything, tell
 from tilth.features.auth.service.passwords_asked import Proved, settle
+from tilth.kernel.policy.actor import Actor
+
+Result = TypeVar("Result")
+Again = Callable[[Session, Account, datetime], Result]
 
 NOT_EXPORTED = frozenset({"digest", "hash", "seed"})
 """Of no use to their owner, and of some to whoever finds the file."""
@@ -72,6 +77,30 @@ async def end_account(accounts: Accounts, proved: Proved, origin: Origin) -> Non
 
     await accounts.changed(ended)
     tell(accounts, "deleted", proved.account, accounts.now(), origin.address)
+
+
+async def end_others(
+    accounts: Accounts, account: Account, asking: Actor, origin: Origin, again: Again[Result]
+) -> Result | None:
+    """Everything that is signed in to the account but whoever asks: sessions and tokens.
+
+    A session that is kept in the database stays what it is; of what is kept nowhere all ends, and again
+    makes one anew. Answers what it made.
+    """
+    stays = asking.method == "session" and accounts.options.sessions == "server"
+
+    def ended(session: Session, now: datetime) -> Result | None:
+        record(session, "sessions.revoked", now, origin, user_id=account.id)
+        if stays and asking.credential is not None:
+            end_sessions(session, account.id, but=UUID(asking.credential))
+            end_families(session, account.id)
+            return None
+        end_everything(session, account.id)
+        current = account_by_id(session, account.id)
+        assert current is not None
+        return again(session, current, now)
+
+    return await accounts.changed(ended)
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

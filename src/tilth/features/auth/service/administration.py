@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tilth.errors import CommandError
 from tilth.features.auth.models.audit import NOWHERE, record
 from tilth.features.auth.models.roles import grant, roles_of, stored_roles, withdraw
-from tilth.features.auth.models.sessions import end_sessions, sessions_of
+from tilth.features.auth.models.sessions import sessions_of
 from tilth.features.auth.models.users import (
     Account,
     account_by_id,
@@ -115,13 +115,13 @@ async def set_disabled(accounts: Accounts, name: str, *, is_disabled: bool) -> A
 async def sessions(
     accounts: Accounts, name: str, *, ends_all: bool = False
 ) -> Sequence[Mapping[str, Any]]:
-    """Those that an account has, or had. Raises CommandError."""
+    """Those that an account has, or had; tokens and sealed cookies end with them. Raises CommandError."""
 
     def found(session: Session, now: datetime) -> Sequence[Mapping[str, Any]]:
         account = _found(session, name)
         rows = [dict(row) for row in sessions_of(session, account.id, now)]
         if ends_all:
-            end_sessions(session, account.id)
+            end_everything(session, account.id)
             _record(session, "sessions.revoked", now, account.id, {})
         return rows
 
