@@ -157,7 +157,9 @@ async def test_a_request_in_development_tells_what_it_asks(
     assert answer.status_code == 200
     assert answer.headers["x-tilth-queries"] == header
     assert all(part in caplog.text for part in said)
-    assert bool(caplog.messages) is bool(said)
+    # Others may have something to say on a busy machine.
+    told = [record for record in caplog.records if record.name == "tilth.query"]
+    assert bool(told) is bool(said)
 
 
 async def test_a_set_that_grows_without_end_is_told_of(
