@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ PASSWORD = "correct horse battery"
 OTHER = "another horse battery"
 AT_ONCE = 50
 Site = Any
+SiteOf = Callable[..., Any]
 
 
 def successes(site: Site, method: str, path: str, bodies: list[Any]) -> int:
@@ -30,8 +32,9 @@ def successes(site: Site, method: str, path: str, bodies: list[Any]) -> int:
     return len([code for code in codes if code < 300])
 
 
-@pytest.mark.parametrize("kind", ["sign_up", "reset", "change_email"])
-def test_25_a_link_is_followed_once(site: Site, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["sign_up", "reset", "change_email", "verify_email"])
+def test_25_a_link_is_followed_once(site_of: SiteOf, kind: str) -> None:
+    site = site_of(verify_email=kind != "verify_email")
     bob = site.browser()
     wish = {"username": "bob", "email": "bob@example.org", "password": PASSWORD}
     if kind == "sign_up":
@@ -43,6 +46,9 @@ def test_25_a_link_is_followed_once(site: Site, kind: str) -> None:
         if kind == "reset":
             bob.post("/auth/forgot", {"identifier": "bob"})
             path, token = "/auth/reset", site.token("reset")
+        elif kind == "verify_email":
+            bob.post("/auth/verify")
+            path, token = "/auth/verify/confirm", site.token("verify_email")
         else:
             bob.post("/auth/email", {"email": "new@example.org", "current_password": PASSWORD})
             site.delivered()
@@ -53,10 +59,13 @@ def test_25_a_link_is_followed_once(site: Site, kind: str) -> None:
     assert successes(site, "POST", path, [{"token": token, **more}] * AT_ONCE) == 1
 
 
-def test_39_a_magic_code_signs_in_once(site: Site) -> None:
+@pytest.mark.parametrize("answer", ["link", "code"])
+def test_39_a_mail_signs_in_once(site: Site, answer: str) -> None:
     site.account(email="bob@example.org")
     flow = site.browser().post("/auth/magic-link", {"identifier": "bob"}).json()["flow"]
     token = site.token("magic_link")
+    if answer == "code":
+        token = site.mail.messages[-1].text.partition("type this code there: ")[2].split()[0]
 
     wishes = [{"flow": flow, "code": token}] * AT_ONCE
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from tilth.features.auth.models.tables import PERMISSIONS, ROLES, USER_ROLES
+from tilth.features.auth.models.tables import PERMISSIONS, ROLES, SESSIONS, USER_ROLES
 from tilth.kit.ids import uuid7
 
 
@@ -53,7 +53,10 @@ def grant(session: Session, user_id: UUID, role: str, now: datetime) -> bool:
 
 
 def withdraw(session: Session, user_id: UUID, role: str) -> bool:
-    """False when they do not have it."""
+    """False when they do not have it. What they do as somebody else for support ends: it may be what
+    allowed it.
+    """
+    session.execute(delete(SESSIONS).where(SESSIONS.c.impersonator_id == user_id))
     gone = session.execute(
         delete(USER_ROLES)
         .where(USER_ROLES.c.user_id == user_id, USER_ROLES.c.role == role)

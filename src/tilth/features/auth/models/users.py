@@ -90,6 +90,11 @@ def set_password(session: Session, user_id: UUID, hash_: str, now: datetime) -> 
         session.execute(insert(PASSWORDS).values(user_id=user_id, **values))
 
 
+def drop_password(session: Session, user_id: UUID) -> None:
+    """None opens the account until another is set."""
+    session.execute(delete(PASSWORDS).where(PASSWORDS.c.user_id == user_id))
+
+
 def rehash(session: Session, user_id: UUID, old: str, new: str) -> None:
     """The same password by a better algorithm, unless it was changed meanwhile."""
     session.execute(

@@ -11,9 +11,10 @@ from tilth.errors import Unauthenticated
 from tilth.features.auth.models.audit import Origin, record
 from tilth.features.auth.models.secrets import NewSecret, attempt, consume_known, issue, revoke
 from tilth.features.auth.models.sessions import Proof
-from tilth.features.auth.models.users import Account, account_by_id, account_by_names, change
+from tilth.features.auth.models.users import Account, account_by_id, account_by_names
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.codes import code_digest, new_mailed_code
+from tilth.features.auth.service.credentials_changed import claimed
 from tilth.features.auth.service.guard import (
     Admission,
     account_key,
@@ -98,14 +99,13 @@ async def sign_in_by_mail(
         if not consume_known(session, secret, now):
             return admission
         forgive_failure(session, admission)
-        if account.email_verified_at is None:
-            change(session, account.id, {"email_verified_at": now})
+        account = claimed(session, account, now, origin)
         proof = Proof(account.id, 1, (MAILED,), now)
         if account.factors:
             return pending(session, account, proof, now)
         return established(session, account, proof, now, origin, establish, admission)
 
-    found = await accounts.run(signed)
+    found = await accounts.changed(signed)
     if isinstance(found, Admission):
         found.check()
         raise Unauthenticated(

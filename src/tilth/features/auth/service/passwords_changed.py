@@ -17,7 +17,7 @@ from tilth.features.auth.models.users import (
     set_password,
 )
 from tilth.features.auth.service.accounts import Accounts
-from tilth.features.auth.service.credentials_changed import end_everything, tell
+from tilth.features.auth.service.credentials_changed import claimed, end_everything, tell
 from tilth.features.auth.service.guard import Admission, admit
 from tilth.features.auth.service.names import Name, name_from
 from tilth.features.auth.service.passwords_asked import Proved, settle
@@ -77,6 +77,7 @@ async def reset(accounts: Accounts, token: str, password: str, origin: Origin) -
             return None
         # Raises Invalid, and with the transaction the link is as it was.
         check_password(accounts, password, _names(account), has_factor=account.factors > 0)
+        claimed(session, account, now, origin)
         set_password(session, account.id, hash_, now)
         end_everything(session, account.id)
         record(session, "password.reset", now, origin, user_id=account.id)

@@ -82,9 +82,9 @@ async def session_actor(accounts: Accounts, cookie: str) -> Actor | None:
     known = accounts.actors.get(token_digest(cookie), accounts.now())
     if known is not None:
         return known
-    found = await _stored(accounts, cookie)
-    if found is None and accounts.options.sessions == "cookie":
-        found = await _opened(accounts, cookie)
+    told = _told(accounts, cookie) if accounts.options.sessions == "cookie" else None
+    # Sessions of support are stored wherever those of others are.
+    found = await (_opened(accounts, told) if told else _stored(accounts, cookie))
     if found is not None:
         accounts.actors.keep(token_digest(cookie), found, accounts.now())
     return found
@@ -137,10 +137,7 @@ def _sealed(
     return accounts.sealer.seal(SEALED, orjson.dumps(told), now=now, lifetime=lifetime)
 
 
-async def _opened(accounts: Accounts, cookie: str) -> Actor | None:
-    told = _told(accounts, cookie)
-    if told is None:
-        return None
+async def _opened(accounts: Accounts, told: Mapping[str, Any]) -> Actor | None:
     database = accounts.backend.store.database
     rows: Sequence[Mapping[str, Any]] = await accounts.looks.user.rows(
         database, user_id=UUID(told["user"])
