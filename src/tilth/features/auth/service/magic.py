@@ -20,6 +20,7 @@ from tilth.features.auth.service.guard import (
     account_key,
     admit,
     admit_failure,
+    blur,
     forgive_failure,
 )
 from tilth.features.auth.service.names import name_from
@@ -76,6 +77,7 @@ async def ask_for_link(accounts: Accounts, name: str, origin: Origin) -> Asked:
     )
     if address is not None:
         accounts.postman.post(letter)
+    await blur()
     return Asked(flow, admission)
 
 

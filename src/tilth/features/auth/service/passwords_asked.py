@@ -21,6 +21,7 @@ from tilth.features.auth.service.guard import (
     account_key,
     admit,
     admit_failure,
+    blur,
     forgive_failure,
 )
 from tilth.features.auth.service.names import Name, name_from
@@ -100,6 +101,7 @@ async def _verified(
         await accounts.run(
             lambda s, now: record(s, "sign_in.failed", now, asked.origin, user_id=user_id)
         )
+        await blur()
         raise wrong(admission)
     better = await accounts.hashing.hash(asked.password) if verdict.needs_rehash else None
     return Proved(account, admission, accounts.now(), better)

@@ -18,7 +18,7 @@ from tilth.features.auth.models.users import (
 )
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.credentials_changed import claimed, end_everything, tell
-from tilth.features.auth.service.guard import Admission, admit
+from tilth.features.auth.service.guard import Admission, admit, blur
 from tilth.features.auth.service.names import Name, name_from
 from tilth.features.auth.service.passwords_asked import Proved, settle
 from tilth.features.auth.service.sign_in import Establish, Result
@@ -55,6 +55,7 @@ async def forget(accounts: Accounts, name: str, origin: Origin) -> Admission:
     letter = accounts.letters.write("reset", address or "", link=link, minutes=LINK_MINUTES)
     if address is not None:
         accounts.postman.post(letter)
+    await blur()
     return admission
 
 

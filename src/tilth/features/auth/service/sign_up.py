@@ -19,7 +19,7 @@ from tilth.features.auth.models.secrets import NewSecret, consume, issue
 from tilth.features.auth.models.users import Account, account_by_id, is_taken, new_account
 from tilth.features.auth.service import names
 from tilth.features.auth.service.accounts import Accounts
-from tilth.features.auth.service.guard import Admission, admit
+from tilth.features.auth.service.guard import Admission, admit, blur
 from tilth.features.auth.service.names import Name
 from tilth.features.auth.service.passwords.rules import password_faults
 from tilth.kit.secrets import new_token, token_digest
@@ -165,6 +165,7 @@ async def _by_mail(accounts: Accounts, wanted: list[Name], hash_: str, origin: O
     else:
         letter = letters.write("sign_up_again", address.shown)
     accounts.postman.post(letter)
+    await blur()
 
 
 def _made(
