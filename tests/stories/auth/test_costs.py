@@ -1,4 +1,4 @@
-"""What a credential costs, and that an unknown name costs what a known one does."""
+"""Whose a credential is and what it costs, and that an unknown name costs what a known one does."""
 
 from __future__ import annotations
 
@@ -46,19 +46,33 @@ def statements(site: Site) -> Iterator[list[str]]:
         store.database = plain
 
 
-def credential(site: Site, kind: str) -> dict[str, Any]:
+def credential(site: Site, kind: str, name: str = "bob") -> dict[str, Any]:
     """Options of a request that carries it."""
     bob = site.browser()
-    bob.sign_in()
+    bob.sign_in(name)
     if kind == "session":
         cookies = "; ".join(f"{name}={value}" for name, value in bob.client.cookies.items())
         return {"headers": {"cookie": cookies}}
     if kind == "bearer":
-        return {"headers": {"authorization": f"Bearer {bob.tokens()['access_token']}"}}
+        return {"headers": {"authorization": f"Bearer {bob.tokens(name)['access_token']}"}}
     if kind == "key":
         return {"headers": {"x-api-key": bob.post("/auth/keys", {"name": "x"}).json()["key"]}}
-    text = base64.b64encode(f"bob:{PASSWORD}".encode()).decode()
+    text = base64.b64encode(f"{name}:{PASSWORD}".encode()).decode()
     return {"headers": {"authorization": f"Basic {text}"}}
+
+
+@pytest.mark.parametrize("sessions", ["server", "cookie"])
+@pytest.mark.parametrize("kind", ["session", "bearer", "key", "basic"])
+def test_a_credential_is_its_owners(site_of: SiteOf, sessions: str, kind: str) -> None:
+    site = site_of(sessions=sessions)
+    names = ["ann", "bob", "col"]
+    for name in names:
+        site.account(name)
+    program = site.browser()
+
+    answers = [program.get("/whoami", **credential(site, kind, name)).json() for name in names]
+
+    assert answers == names
 
 
 @pytest.mark.parametrize("sessions", ["server", "cookie"])

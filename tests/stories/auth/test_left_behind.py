@@ -47,6 +47,57 @@ def worth(site: Site, kept: Kept) -> list[int]:
     return [each.status_code for each in answers]
 
 
+@pytest.mark.parametrize("what", ["epoch", "disabled_at"])
+def test_13_a_refresh_token_ends_with_its_account_whatever_others_are(
+    site: Site, what: str
+) -> None:
+    site.account("ann")
+    site.account()
+    ann, bob = (site.browser().tokens(name)["refresh_token"] for name in ("ann", "bob"))
+    values = {"epoch": 7, "disabled_at": site.clock()}
+
+    site.sql(USERS.update().where(USERS.c.username_key == "bob").values({what: values[what]}))
+
+    answers = [
+        site.browser().post("/auth/token/refresh", {"refresh_token": each}) for each in (bob, ann)
+    ]
+    assert [each.status_code for each in answers] == [401, 200]
+
+
+def test_58_a_refresh_token_is_not_asked_for_again_once_its_successor_was_used(site: Site) -> None:
+    site.account()
+    bob = site.browser()
+
+    def renewed(pair: dict[str, Any]) -> Any:
+        return bob.post("/auth/token/refresh", {"refresh_token": pair["refresh_token"]})
+
+    first = bob.tokens()
+    second = renewed(first).json()
+    third = renewed(second).json()
+
+    assert (renewed(first).status_code, renewed(third).status_code) == (401, 401)
+
+
+def test_84_a_second_factor_is_asked_of_whoever_has_it(site: Site) -> None:
+    site.account("ann")
+    site.account()
+    ann = site.browser()
+    ann.sign_in("ann")
+    site.totp(ann)
+
+    def asked(name: str) -> int:
+        text = base64.b64encode(f"{name}:{PASSWORD}".encode()).decode()
+        headers = {"authorization": f"Basic {text}"}
+        status: int = site.browser().get("/whoami", headers=headers).status_code
+        return status
+
+    assert (asked("ann"), asked("bob")) == (401, 200)
+    assert (site.browser().sign_in("ann").status_code, site.browser().sign_in().status_code) == (
+        202,
+        200,
+    )
+
+
 @pytest.mark.parametrize("how", ["reset", "magic link"])
 def test_30_whoever_proves_an_address_first_shares_it_with_nobody(
     site_of: SiteOf, how: str
