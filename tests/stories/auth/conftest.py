@@ -14,6 +14,7 @@ import httpx
 import pytest
 from sqlalchemy import Executable
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from starlette.websockets import WebSocket
 
 from tilth import Auth, CurrentUser, Policy, Tilth, me, permission, require, role, signed_in
 from tilth.features.auth.adapters.development import DevelopmentMail
@@ -195,6 +196,11 @@ def application(url: str, auth: Auth, settings: Settings) -> Tilth:
     @app.get("/reports", dependencies=[require(scope="reports")])
     async def reports() -> str:
         return "ok"
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close()
 
     return app
 
