@@ -87,3 +87,15 @@ def test_87_one_factor_of_two_is_removed(site: Site, pair: Pair) -> None:
     again = site.browser().sign_in("ann")
     assert again.status_code == 202
     assert second["id"] != first["id"]
+
+
+def test_98_nobody_acts_as_somebody_else_without_the_permission(site: Site) -> None:
+    ann = site.account("ann")
+    site.account()
+    bob = site.browser()
+    bob.sign_in()
+
+    refused = bob.post("/auth/impersonate", {"user_id": ann, "reason": "ticket 7"})
+
+    assert refused.status_code == 403
+    assert bob.get("/auth/me").json()["username"] == "bob"
