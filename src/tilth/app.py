@@ -138,7 +138,14 @@ class Application(FastAPI):
         upkeep: columns the server keeps: timestamps, a version, soft deletion.
         before: pure functions that every change of a row goes through before it is made.
         """
-        exposure = Exposure(model, name, tuple(search), caller(), upkeep=upkeep)
+        exposure = Exposure(
+            model,
+            name,
+            tuple(search),
+            caller(),
+            upkeep=upkeep,
+            linked=frozenset(policy.link if policy else ()),
+        )
         self.declare(Declared(exposure, policy, cache, require_if_match, tuple(before)))
 
     def declare(self, declared: Declared) -> None:

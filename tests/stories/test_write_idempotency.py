@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Column, Engine, ForeignKey, String, Table, event, func, s
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tilth import Actor, Policy, public, role
+from tilth import Actor, Policy, assured, public, role
 from tilth.app import Application
 from tilth.feature import Feature
 from tilth.features.api.routes import ApiRoute
@@ -91,7 +91,7 @@ def hotel(database_url: str, fill: Callable[..., None], clock: Clock) -> Applica
     app = Hotel(database_url, readers=[actor_reader])
     app.expose(Room, Policy(read=public, write=public))
     app.expose(Stay, Policy(read=public, write=role("clerk")))
-    app.expose(Guest, Policy(read=public, write=public))
+    app.expose(Guest, Policy(read=public, write=public, delete=public | assured(2, 3600)))
     return app
 
 
@@ -209,7 +209,7 @@ def test_longest_and_strangest_keys_are_taken(ask: Ask, key: str) -> None:
 OTHERS: dict[str, dict[str, Any]] = {
     "body": {"json": {"name": "green"}},
     "preferences": {"headers": {"prefer": "return=minimal"}},
-    "condition": {"headers": {"if-match": "*"}},
+    "condition": {"headers": {"if-none-match": "*"}},
     "media type of the answer": {"headers": {"accept": "application/json"}},
     "media type of the body": {"headers": {"content-type": "application/json; charset=utf-8"}},
     "rights": {"by": Actor("ann", roles=frozenset({"clerk", "guest"}))},
@@ -224,6 +224,29 @@ def test_key_of_another_request_is_422(ask: Ask, other: str) -> None:
 
     assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
     assert names(ask) == ["blue", "red"]
+
+
+STRONG = Actor(
+    "ann",
+    permissions=frozenset({"rooms.see"}),
+    scopes=frozenset({"rooms"}),
+    assurance=2,
+    authenticated_at=datetime.now(UTC),
+)
+WEAKER = {
+    "permission": replace(STRONG, permissions=frozenset()),
+    "scope": replace(STRONG, scopes=frozenset({"rooms:create"})),
+    "factor": replace(STRONG, assurance=1),
+    "proof": replace(STRONG, authenticated_at=datetime.now(UTC) - timedelta(hours=2)),
+}
+
+
+@pytest.mark.parametrize("less", WEAKER)
+def test_a_weaker_credential_is_not_told_what_a_stronger_one_was(ask: Ask, less: str) -> None:
+    made = [new_room(ask, by=by) for by in (STRONG, STRONG, WEAKER[less])]
+
+    assert [answer.status_code for answer in made] == [201, 201, 422]
+    assert made[2].json()["code"] == "idempotency_key_reused"
 
 
 def test_callers_addresses_and_methods_have_keys_of_their_own(ask: Ask) -> None:

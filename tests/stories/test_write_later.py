@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ import pytest
 from sqlalchemy import String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from tilth import Actor, Policy, Tilth, public, role, signed_in
+from tilth import Actor, Policy, Tilth, assured, permission, public, role, signed_in
 from tilth.kernel.store.accepted import ACCEPTED
 from tilth.kernel.store.sync import sync_engine
 from tilth.testing import acting, actor_reader
@@ -190,3 +192,45 @@ async def test_the_policies_of_then_decide(url: str) -> None:
 
     assert told["response"]["status"] == 403
     assert told["response"]["body"]["code"] == "forbidden"
+
+
+STRONG = Actor(
+    "ada",
+    roles=frozenset({"editor"}),
+    permissions=frozenset({"notes.write"}),
+    scopes=frozenset({"notes"}),
+    assurance=2,
+    authenticated_at=datetime.now(UTC),
+)
+
+
+@pytest.mark.parametrize(
+    "rule", [permission("notes.write"), assured(2), assured(2, 3600), role("editor")]
+)
+async def test_work_is_done_with_every_right_it_was_accepted_with(url: str, rule: Any) -> None:
+    async with client_of(notes(url, Policy(read=public, write=rule)), by=STRONG) as client:
+        told = await done(
+            client, await client.post("/api/notes", json={"text": "x"}, headers=LATER)
+        )
+
+    assert told["response"]["status"] == 201
+
+
+WEAKER = {
+    "role": replace(STRONG, roles=frozenset()),
+    "permission": replace(STRONG, permissions=frozenset()),
+    "scope": replace(STRONG, scopes=frozenset({"heroes"})),
+    "factor": replace(STRONG, assurance=1),
+}
+
+
+@pytest.mark.parametrize("less", WEAKER)
+async def test_a_weaker_credential_is_not_told_what_a_stronger_one_was(url: str, less: str) -> None:
+    async with client_of(notes(url), by=STRONG) as client:
+        accepted = await client.post("/api/notes", json={"text": "x"}, headers=LATER)
+        await done(client, accepted)
+        where = accepted.headers["location"]
+        weaker = await client.get(where, headers=acting(WEAKER[less]))
+        stronger = await client.get(where, headers=acting(replace(STRONG, scopes=None)))
+
+    assert (weaker.status_code, stronger.status_code) == (404, 200)

@@ -60,6 +60,7 @@ class Loan(Base):
 
     __tablename__ = "loan"
     id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int | None] = mapped_column(unique=True)
     book_id: Mapped[int] = mapped_column(ForeignKey("book.id"))
 
 
@@ -389,6 +390,41 @@ def test_list_is_merged_row_by_row(ask: Ask) -> None:
     assert (mixed.status_code, again.status_code) == (201, 200)
     assert [row["pages"] for row in mixed.json()["items"]] == [1, 1, 9]
     assert titles(ask) == ["atlas", "bible", "diary", "x"]
+
+
+def test_a_merge_is_met_with_the_version_it_is_meant_for(ask: Ask) -> None:
+    def merged(title: str, **headers: str) -> Response:
+        return send(
+            ask, {"title": title, "pages": 7}, "/api/books?on=title", headers={**MERGE, **headers}
+        )
+
+    tag = ask("/api/books/1", by=ANN).headers["etag"]
+    refused = [
+        merged("atlas", **{"if-match": '"x"'}),
+        merged("atlas", **{"if-none-match": "*"}),
+        merged("unheard of", **{"if-match": "*"}),
+    ]
+
+    assert [answer.status_code for answer in refused] == [412, 412, 412]
+    assert titles(ask) == ["atlas", "bible", "diary"]
+    assert ask("/api/books/1", by=ANN).json()["pages"] == 300
+    assert merged("atlas", **{"if-match": tag}).status_code == 200
+    assert merged("x", **{"if-none-match": "*"}).status_code == 201
+    many = send(ask, [{"title": "y"}], "/api/books?on=title", headers={**MERGE, "if-match": "*"})
+    assert many.status_code == 400
+
+
+def test_a_merge_needs_the_version_where_changes_do(ask: Ask) -> None:
+    def merged(**headers: str) -> Response:
+        body = {"number": 1, "book_id": 1}
+        return send(ask, body, "/api/loans?on=number", headers={**MERGE, **headers})
+
+    made, blind = merged(), merged()
+
+    assert (made.status_code, blind.status_code) == (201, 428)
+    assert merged(**{"if-match": made.headers["etag"]}).status_code == 200
+    in_a_list = send(ask, [{"number": 1, "book_id": 1}], "/api/loans?on=number", headers=MERGE)
+    assert in_a_list.status_code == 428
 
 
 def test_hidden_row_is_the_conflict_that_it_is_without_merging(ask: Ask) -> None:

@@ -369,6 +369,58 @@ def test_condition_of_any_version_holds_while_there_is_one(ask: Ask) -> None:
     assert patch(ask, {"stock": 4}, "/api/items/9", headers=anything).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_change_that_is_only_meant_for_no_row_is_412(ask: Ask, method: str) -> None:
+    tag = ask("/api/items/1").headers["etag"]
+    answers = [
+        ask(path, method=method, json={"title": "x"}, headers={"if-none-match": unwanted})
+        for path, unwanted in (
+            ("/api/items/1", "*"),
+            ("/api/items/1", f'"x", {tag}'),
+            ("/api/items/9", "*"),
+        )
+    ]
+
+    assert [answer.status_code for answer in answers] == [412, 412, 404]
+    assert answers[0].headers["etag"].strip('"') == tag.strip('"').partition(".")[0]
+    assert ask("/api/items/1").json() == ITEM
+    other = {"if-none-match": '"x"'}
+    assert ask("/api/items/1", method=method, json={"title": "x"}, headers=other).is_success
+
+
+def test_a_new_row_is_met_with_no_version(ask: Ask) -> None:
+    refused = new(ask, "/api/items", {"title": "x"}, headers={"if-match": "*"})
+
+    assert (refused.status_code, len(ask("/api/items").json()["items"])) == (400, 1)
+
+
+STRICT: dict[str, tuple[str, int]] = {
+    "handling=strict": ("handling=strict", 201),
+    "handling=strict, return=representation": ("return=representation, handling=strict", 201),
+    "handling=strict, frobnicate": ("", 400),
+    "handling=strict, return=everything": ("", 400),
+    "handling=strict, max-affected=3": ("", 400),
+    "handling=strict, max-affected=few": ("", 400),
+    "handling=lenient, frobnicate": ("", 201),
+    "return=representation": ("return=representation", 201),
+    "dry-run=false": ("", 201),
+    "respond-async=false": ("", 201),
+}
+
+
+@pytest.mark.parametrize("sent", STRICT)
+def test_preferences_are_met_or_passed_over_or_refused(ask: Ask, sent: str) -> None:
+    applied, status = STRICT[sent]
+
+    answer = new(ask, "/api/items", {"title": "x"}, headers={"prefer": sent})
+
+    assert answer.status_code == status, answer.text
+    assert answer.headers.get("preference-applied", "") == applied
+    assert len(ask("/api/items").json()["items"]) == (2 if status == 201 else 1)
+    if status == 400:
+        assert answer.json()["code"] == "preference_unmet"
+
+
 def test_rehearsal_answers_and_keeps_nothing(ask: Ask) -> None:
     rehearsal = {"prefer": "dry-run"}
 

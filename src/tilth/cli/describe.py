@@ -125,5 +125,5 @@ def _addresses(resource: Resource) -> Iterator[tuple[str, Address]]:
         if relation.many:
             related = related_path(item, relation.name)
             yield related, Address("related", name, relation=relation.name)
-            if relation.links is not None:
+            if relation.linkable is not None:
                 yield f"{related}/{{other}}", Address("link", name, relation=relation.name)

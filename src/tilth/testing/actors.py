@@ -7,11 +7,12 @@ Never give it to an application that others can reach.
 """
 
 import json
+from dataclasses import replace
 
 from starlette.requests import HTTPConnection
 
 from tilth.errors import Unauthenticated
-from tilth.kernel.policy.actor import Actor
+from tilth.kernel.policy.actor import ANONYMOUS, Actor, actor_from_json, json_of
 
 HEADER = "x-test-actor"
 
@@ -22,14 +23,7 @@ async def actor_reader(connection: HTTPConnection) -> Actor | None:
     if text is None:
         return None
     try:
-        given = json.loads(text)
-        return Actor(
-            id=given["id"],
-            roles=frozenset(given["roles"]),
-            tenant=given["tenant"],
-            method="test",
-            assurance=1,
-        )
+        return actor_from_json(json.loads(text))
     except (ValueError, KeyError, TypeError) as exc:
         detail = f"The {HEADER} header is not one that tilth.testing.acting makes."
         raise Unauthenticated(detail, code="invalid_credentials") from exc
@@ -37,5 +31,7 @@ async def actor_reader(connection: HTTPConnection) -> Actor | None:
 
 def acting(actor: Actor) -> dict[str, str]:
     """The header of a request made by this actor."""
-    given = {"id": actor.id, "roles": sorted(actor.roles), "tenant": actor.tenant}
-    return {HEADER: json.dumps(given)}
+    if actor.is_signed_in and actor.method == ANONYMOUS.method:
+        # As most tests mean it: somebody who has signed in somehow.
+        actor = replace(actor, method="test", assurance=max(actor.assurance, 1))
+    return {HEADER: json.dumps(json_of(actor))}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tilth.kernel.schema.resource import LinkTable
 from tilth.kernel.store.engine import database_url as parsed
-from tilth.kernel.store.links import link
+from tilth.kernel.store.links import Pair, link
 from tilth.kernel.store.sync import create_missing_tables, sync_engine
 from tilth.kernel.store.writing import open_units
 from tilth.settings import StoreSettings
@@ -22,6 +22,9 @@ PAIR = Table(
     Column("right", Integer, primary_key=True),
 )
 LINKS = LinkTable(PAIR, (PAIR.c.left,), (PAIR.c.right,))
+
+ONE: Pair = ((1,), (1,))
+OTHER: Pair = ((1,), (2,))
 
 SECONDS = 10
 """Longest wait for something that another thread is sure to do."""
@@ -47,17 +50,17 @@ async def test_whoever_comes_second_finds_it_made(postgres_url: str) -> None:
     units = open_units(parsed(postgres_url), "label", StoreSettings())
     made, never = Event(), Event()
 
-    def first(session: Session) -> bool:
-        is_new = link(session, LINKS, (1,), (1,))
+    def first(session: Session) -> list[Pair]:
+        is_new = link(session, LINKS, [ONE])
         made.set()
         wait_for_a_waiter(session, never)
         return is_new
 
-    def second(session: Session) -> bool:
+    def second(session: Session) -> list[Pair]:
         made.wait(SECONDS)
-        return link(session, LINKS, (1,), (1,))
+        return link(session, LINKS, [ONE, OTHER])
 
     try:
-        assert await asyncio.gather(units.run(first), units.run(second)) == [True, False]
+        assert await asyncio.gather(units.run(first), units.run(second)) == [[ONE], [OTHER]]
     finally:
         await units.close()

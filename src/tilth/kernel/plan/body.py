@@ -9,6 +9,7 @@ from typing import Any
 from tilth.errors import Fault
 from tilth.kernel.plan.change import Children, Key, Links, Row, WritePlan
 from tilth.kernel.plan.sight import Sight
+from tilth.kernel.plan.size import Size
 from tilth.kernel.policy.access import Rights
 from tilth.kernel.schema.bodies import accepted
 from tilth.kernel.schema.resource import Field, Relation
@@ -24,12 +25,16 @@ Create = Callable[[Rights, Relation, Any, str], WritePlan | list[Fault]]
 
 @dataclass(slots=True)
 class Reading:
-    """What has been read of one body so far. creating: a new row, not a change of one."""
+    """What has been read of one body so far. creating: a new row, not a change of one.
+
+    size: of the whole request.
+    """
 
     sight: Sight
     rights: Rights
     pointer: str
     creating: bool
+    size: Size
     values: dict[str, Any] = field(default_factory=dict)
     links: list[Links] = field(default_factory=list)
     children: list[Children] = field(default_factory=list)
@@ -113,12 +118,12 @@ def _unknown(reading: Reading, name: str, relations: Iterable[str]) -> None:
 def _read_relation(reading: Reading, relation: Relation, value: Any, create: Create) -> None:
     if relation.local:
         _read_reference(reading, relation, value)
-    elif relation.links is not None:
+    elif relation.linkable is not None:
         _read_links(reading, relation, value)
     elif relation.remote and reading.creating:
         _read_children(reading, relation, value, create)
     else:
-        where = f"the addresses of {relation.target}"
+        where = f"the addresses of {relation.through or relation.target}"
         detail = f"Cannot be written from here: write its rows at {where}."
         reading.fault(relation.name, "not_writable", detail)
 
@@ -164,7 +169,7 @@ def _read_links(reading: Reading, relation: Relation, value: Any) -> None:
         reading.fault(relation.name, "bad_value", detail)
         return
     rights = reading.sight.rights(relation.target)
-    targets: list[Row] = []
+    targets: dict[Key, Row] = {}
     for place, each in enumerate(value):
         try:
             key = _key_in(reading, relation, each)
@@ -173,9 +178,10 @@ def _read_links(reading: Reading, relation: Relation, value: Any) -> None:
             continue
         if None in key:
             reading.fault(relation.name, "null", "Must not be null.", place)
-        elif all(key != target.key for target in targets):
-            targets.append(Row(rights, key))
-    reading.links.append(Links(relation, tuple(targets), instead=not reading.creating))
+        else:
+            targets[key] = Row(rights, key)
+    reading.size.add_links(len(targets))
+    reading.links.append(Links(relation, tuple(targets.values()), instead=not reading.creating))
 
 
 def _read_children(reading: Reading, relation: Relation, value: Any, create: Create) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tilth.kernel.policy.access import Access, Rights
-from tilth.kernel.schema.resource import Relation, Resource
+from tilth.kernel.schema.resource import Relation, Resource, ToOne
 
 Action = Literal["create", "update", "delete", "link", "unlink"]
 Key = tuple[Any, ...]
@@ -23,10 +23,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A to-one relation that the actor has chosen a row for. target: the rows there are to choose."""
+    """Fields by which the actor has chosen a row.
 
-    relation: Relation
-    target: Access
+    targets: the rows there are to choose, for each way that may lead to it.
+    """
+
+    to_one: ToOne
+    targets: tuple[Access, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class WritePlan:
     owner: the row whose sub-collection a new one is created in, with the relation; for link and
         unlink the row at the near end.
     if_match: entity tags of which one must be the row's, "*" for any; None without a condition.
+    if_none_match: entity tags of which none may be the row's, "*" for any.
     pointer: where in the request the row is described, such as "/lines/0".
     trusted: names of values that the developer's own code has set, whatever the actor may do.
     """
@@ -72,6 +76,7 @@ class WritePlan:
     children: tuple[Children, ...] = ()
     owner: tuple[Row, Relation] | None = None
     if_match: tuple[str, ...] | None = None
+    if_none_match: tuple[str, ...] | None = None
     pointer: str = ""
     trusted: frozenset[str] = frozenset()
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tilth.kernel.plan.size import Size
+
 Counting = Literal["none", "exact", "estimated"]
 
 
@@ -41,7 +43,9 @@ class WriteIntent:
     relation: the sub-collection created in, or the many-to-many relation; other: the key of the row
     to link. body: parsed JSON, with numbers that have a point as Decimal.
     if_match: entity tags of which one must be current, "*" for any; None when there is no condition.
+    if_none_match: entity tags of which none may be current, "*" for any.
     pointer: where in the request the body is, such as "/3" of a list.
+    size: of the whole request that this belongs to; None where nobody counts.
     """
 
     action: WriteAction
@@ -51,4 +55,6 @@ class WriteIntent:
     other: tuple[str, ...] | None = None
     body: Any = None
     if_match: tuple[str, ...] | None = None
+    if_none_match: tuple[str, ...] | None = None
     pointer: str = ""
+    size: Size | None = None

@@ -15,7 +15,7 @@ def linked(plan: ReadPlan, sight: Sight, *, grants: bool) -> ReadPlan:
     """grants: ask too what the actor may do to each row, in the same statement."""
     shape = plan.shape
     root, owner = _node(shape.root, sight, grants=grants), shape.owner
-    if grants and owner is not None and owner.relation.links is not None:
+    if grants and owner is not None and owner.relation.linkable is not None:
         near = sight.rights(owner.access.resource.name)
         root = replace(root, grants=(*root.grants, *_of_link(near, owner)))
         owner = replace(owner, grants=(Grant(near, "update"),))

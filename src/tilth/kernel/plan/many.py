@@ -12,12 +12,10 @@ from tilth.kernel.plan.conditions import Condition
 from tilth.kernel.plan.draft import Draft
 from tilth.kernel.plan.intent import Intent, WriteIntent
 from tilth.kernel.plan.sight import Sight, entered
+from tilth.kernel.plan.size import MOST_LINKED, MOST_ROWS
 from tilth.kernel.plan.where import where_from
 from tilth.kernel.plan.write import permitted, plan_update, plan_write
 from tilth.kernel.policy.policy import Action
-
-MOST_ROWS = 1000
-"""Created or changed by one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +70,15 @@ def plan_many(intent: WriteIntent, asked: Intent, most: int, sight: Sight) -> Ma
     if action == "delete":
         return ManyPlan(WritePlan("delete", rights), where, draft.values, most)
     each = plan_update(intent, sight, Row(rights, ()))
+    _check_links(each, most)
     return ManyPlan(each, where, draft.values, most)
+
+
+def _check_links(each: WritePlan, most: int) -> None:
+    named = sum(len(links.targets) for links in each.links)
+    if named * most > MOST_LINKED:
+        detail = (
+            f"{named} links of {most:,} rows would be more than {MOST_LINKED:,}, the most of one "
+            f"request. Send Prefer: max-affected={MOST_LINKED // named} or less."
+        )
+        raise PayloadTooLarge(detail, code="too_many_links")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
-from tilth.errors import Fault, bad_parameter, invalid
+from tilth.errors import Fault, PreconditionRequired, bad_parameter, invalid
 from tilth.kernel.plan.body import member
 from tilth.kernel.plan.change import WritePlan
 from tilth.kernel.plan.intent import WriteIntent
@@ -19,15 +19,24 @@ from tilth.kernel.schema.resource import Resource
 @dataclass(frozen=True, slots=True)
 class MergePlan:
     """create: the new row. on: names of the unique fields. change: what an old row is changed by,
-    planned when there is one.
+    planned when there is one. conditional: an old row is changed with If-Match only.
     """
 
     create: WritePlan
     on: tuple[str, ...]
     change: WriteIntent
+    conditional: bool = False
 
 
-def plan_merge(create: WritePlan, intent: WriteIntent, on: Sequence[str]) -> MergePlan:
+def if_match_required() -> PreconditionRequired:
+    return PreconditionRequired(
+        "Send If-Match with the ETag that the row was read with, so that no change is lost."
+    )
+
+
+def plan_merge(
+    create: WritePlan, intent: WriteIntent, on: Sequence[str], *, conditional: bool = False
+) -> MergePlan:
     """create: as planned from the intent. Raises Invalid when a unique field has no value."""
     faults = [
         Fault(intent.pointer + member(name), "required", "Is required: rows are told apart by it.")
@@ -37,7 +46,7 @@ def plan_merge(create: WritePlan, intent: WriteIntent, on: Sequence[str]) -> Mer
     if faults:
         raise invalid(faults)
     change = replace(intent, action="update", body=_without(create.resource, intent.body, on))
-    return MergePlan(create, tuple(on), change)
+    return MergePlan(create, tuple(on), change, conditional)
 
 
 def _without(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tilth.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
@@ -13,6 +13,7 @@ from tilth.kernel.plan.change import Action, Key, Reference, Row, WritePlan
 from tilth.kernel.plan.intent import WriteIntent
 from tilth.kernel.plan.read import key_values
 from tilth.kernel.plan.sight import Sight, entered
+from tilth.kernel.plan.size import Size
 from tilth.kernel.policy.access import Rights
 from tilth.kernel.policy.policy import Action as PolicyAction
 from tilth.kernel.policy.presets import preset_values
@@ -41,9 +42,13 @@ def _planned(intent: WriteIntent, sight: Sight) -> WritePlan:
         return _plan_link(intent, sight, row)
     if intent.action == "delete":
         permitted(sight, row.rights, "delete")
-        return WritePlan("delete", row.rights, row.key, if_match=intent.if_match)
+        return _conditional(WritePlan("delete", row.rights, row.key), intent)
     permitted(sight, row.rights, "update")
     return plan_update(intent, sight, row)
+
+
+def _conditional(plan: WritePlan, intent: WriteIntent) -> WritePlan:
+    return replace(plan, if_match=intent.if_match, if_none_match=intent.if_none_match)
 
 
 def permitted(sight: Sight, rights: Rights, action: PolicyAction) -> None:
@@ -65,22 +70,22 @@ def _plan_create(intent: WriteIntent, sight: Sight) -> WritePlan:
             raise NotFound(f"There is no resource {intent.resource!r} here.")
         rights = sight.rights(intent.resource)
         permitted(sight, rights, "create")
-        return _checked(_new_row(sight, rights, intent.body, intent.pointer, {}, CHILD_DEPTH))
+        return _checked(_new_row(sight, rights, intent.body, _place(intent, {})))
     access = entered(sight, intent.resource)
     owner = Row(sight.rights(intent.resource), tuple(key_values(access, intent.key or ())))
     relation = _writable_collection(sight, owner, intent.relation)
     rights = sight.rights(relation.target)
     permitted(sight, rights, "create")
-    if relation.links is not None:
+    if relation.linkable is not None:
         permitted(sight, owner.rights, "update")
     given = dict(zip(relation.remote, owner.key, strict=True)) if relation.remote else {}
-    made = _checked(_new_row(sight, rights, intent.body, intent.pointer, given, CHILD_DEPTH))
+    made = _checked(_new_row(sight, rights, intent.body, _place(intent, given)))
     return replace(made, owner=(owner, relation))
 
 
 def _writable_collection(sight: Sight, owner: Row, name: str) -> Relation:
     relation = dict(sight.relations(owner.rights.access)).get(name)
-    if relation is None or not relation.many or not (relation.remote or relation.links):
+    if relation is None or not relation.many or not (relation.remote or relation.linkable):
         resource = owner.rights.access.resource.name
         raise NotFound(f"{resource} has no collection {name!r} to write to.")
     return relation
@@ -92,35 +97,52 @@ def _checked(made: WritePlan | list[Fault]) -> WritePlan:
     raise invalid(made)
 
 
-def _new_row(
-    sight: Sight,
-    rights: Rights,
-    body: Any,
-    pointer: str,
-    given: Mapping[str, Any],
-    depth: int,
-) -> WritePlan | list[Fault]:
-    """given: values that follow from where the row is created. depth: levels that may be below."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a new row is described, and what follows from that.
 
+    given: values of fields, None where they are known only when the row above is stored.
+    depth: levels of rows that may be below. size: of the whole request.
+    """
+
+    pointer: str
+    given: Mapping[str, Any]
+    depth: int
+    size: Size
+
+    def below(self, pointer: str, relation: Relation) -> Place:
+        return Place(pointer, dict.fromkeys(relation.remote), self.depth - 1, self.size)
+
+
+def _place(intent: WriteIntent, given: Mapping[str, Any]) -> Place:
+    return Place(intent.pointer, given, CHILD_DEPTH, _size(intent))
+
+
+def _size(intent: WriteIntent) -> Size:
+    return intent.size or Size()
+
+
+def _new_row(sight: Sight, rights: Rights, body: Any, place: Place) -> WritePlan | list[Fault]:
     def create(
         rights: Rights, relation: Relation, body: Any, pointer: str
     ) -> WritePlan | list[Fault]:
-        if depth == 0:
+        if place.depth == 0:
             detail = f"Rows can be created {CHILD_DEPTH} levels below another, no deeper."
             return [Fault(pointer, "too_deep", detail)]
         permitted(sight, rights, "create")
-        # The key that these will hold is known when the row above them is stored.
-        held = dict.fromkeys(relation.remote)
-        return _new_row(sight, rights, body, pointer, held, depth - 1)
+        return _new_row(sight, rights, body, place.below(pointer, relation))
 
-    reading = Reading(sight, rights, pointer, creating=True)
+    pointer, given = place.pointer, place.given
+    place.size.add_row()
+    reading = Reading(sight, rights, pointer, creating=True, size=place.size)
     if not isinstance(body, dict):
         return [Fault(pointer, "bad_value", "Expected an object.")]
     read_body(reading, body, create)
     references = tuple(_references(sight, rights, reading.values))
-    reading.faults += _conflicts(reading.values, given, pointer)
     preset = preset_values(rights.policy, rights.access.resource, sight.actor)
     _check_presets(sight, rights, preset)
+    reading.faults += _conflicts(reading.values, given, pointer)
+    reading.faults += _not_here(rights, given, preset, pointer)
     values = {**reading.values, **given, **preset}
     reading.faults += _missing(writable(rights, creating=True), values, body, pointer)
     if reading.faults:
@@ -150,6 +172,23 @@ def _conflicts(sent: Mapping[str, Any], given: Mapping[str, Any], pointer: str) 
             yield Fault(pointer + member(name), "conflict", detail)
 
 
+def _not_here(
+    rights: Rights, given: Mapping[str, Any], preset: Mapping[str, Any], pointer: str
+) -> Iterator[Fault]:
+    """Fields that nobody may give a value are given none by the place of a row either."""
+    for name in given:
+        if name in rights.policy.read_only:
+            yield Fault(pointer, "read_only", f"{name} is read-only, and follows from the address.")
+        elif name in preset and given[name] is not None and given[name] != preset[name]:
+            yield moved_away(pointer)
+
+
+def moved_away(pointer: str) -> Fault:
+    """Of a field that the server sets, to something else than the place of the row says."""
+    detail = "The server puts this row elsewhere: create it there."
+    return Fault(pointer, "conflict", detail)
+
+
 def _missing(
     fields: Iterable[tuple[str, Field]],
     values: Mapping[str, Any],
@@ -163,14 +202,14 @@ def _missing(
 
 
 def _references(sight: Sight, rights: Rights, values: Mapping[str, Any]) -> Iterator[Reference]:
-    for relation in rights.access.resource.relations.values():
-        if any(values.get(name) is not None for name in relation.local):
-            yield Reference(relation, sight.access(relation.target))
+    for each in rights.access.resource.references:
+        if any(values.get(name) is not None for name in each.local):
+            yield Reference(each, tuple(sight.access(way.target) for way in each.ways))
 
 
 def plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
     """The actor may update some rows at least. Raises Invalid."""
-    reading = Reading(sight, row.rights, intent.pointer, creating=False)
+    reading = Reading(sight, row.rights, intent.pointer, creating=False, size=_size(intent))
     if not isinstance(intent.body, dict):
         raise invalid([Fault(intent.pointer, "bad_value", "Expected an object.")])
     read_body(reading, intent.body, _no_children)
@@ -178,16 +217,16 @@ def plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
         _fill_in(reading, intent.body)
     if reading.faults:
         raise invalid(reading.faults)
-    return WritePlan(
+    plan = WritePlan(
         "update",
         row.rights,
         row.key,
         values=reading.values,
         references=tuple(_references(sight, row.rights, reading.values)),
         links=tuple(reading.links),
-        if_match=intent.if_match,
         pointer=intent.pointer,
     )
+    return _conditional(plan, intent)
 
 
 def _no_children(rights: Rights, relation: Relation, body: Any, pointer: str) -> list[Fault]:
@@ -214,10 +253,10 @@ def _fill_in(reading: Reading, sent: Mapping[str, Any]) -> None:
 def _plan_link(intent: WriteIntent, sight: Sight, near: Row) -> WritePlan:
     action: Action = "link" if intent.action == "link" else "unlink"
     relation = dict(sight.relations(near.rights.access)).get(intent.relation or "")
-    if relation is None or relation.links is None:
+    if relation is None or relation.linkable is None:
         resource = near.rights.access.resource.name
         raise NotFound(f"{resource} has no relation {intent.relation!r} to link along.")
     permitted(sight, near.rights, "update")
     far = sight.rights(relation.target)
     key: Key = tuple(key_values(far.access, intent.other or ()))
-    return WritePlan(action, far, key, owner=(near, relation), if_match=intent.if_match)
+    return _conditional(WritePlan(action, far, key, owner=(near, relation)), intent)

@@ -1,5 +1,6 @@
 """Who asks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,6 +58,40 @@ class Actor:
 
 
 ANONYMOUS = Actor()
+
+
+def json_of(actor: Actor) -> dict[str, Any]:
+    """Everything that is known of an actor, to be kept or sent as JSON; actor_from_json reads it."""
+    proved = actor.authenticated_at
+    return {
+        "id": actor.id,
+        "roles": sorted(actor.roles),
+        "scopes": None if actor.scopes is None else sorted(actor.scopes),
+        "tenant": actor.tenant,
+        "method": actor.method,
+        "assurance": actor.assurance,
+        "permissions": sorted(actor.permissions),
+        "authenticated_at": None if proved is None else proved.isoformat(),
+        "credential": actor.credential,
+        "impersonator": actor.impersonator,
+    }
+
+
+def actor_from_json(told: Mapping[str, Any]) -> Actor:
+    """Raises KeyError, TypeError and ValueError for what json_of has not made."""
+    proved, scopes = told["authenticated_at"], told["scopes"]
+    return Actor(
+        id=told["id"],
+        roles=frozenset(told["roles"]),
+        scopes=None if scopes is None else frozenset(scopes),
+        tenant=told["tenant"],
+        method=told["method"],
+        assurance=told["assurance"],
+        permissions=frozenset(told["permissions"]),
+        authenticated_at=None if proved is None else datetime.fromisoformat(proved),
+        credential=told["credential"],
+        impersonator=told["impersonator"],
+    )
 
 
 def actor_value(text: str | None, type_: TypeEngine[Any]) -> Any:

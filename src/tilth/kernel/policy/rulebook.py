@@ -50,6 +50,11 @@ class Rulebook:
         self._known: dict[tuple[Any, ...], Access] = {}
         self._rights: dict[tuple[Any, ...], Rights] = {}
         self._unrestricted: Rulebook | None = None
+        self._leaves = _leaves_of(_rules_of(chapters.values()))
+
+    def standing(self, actor: Actor) -> list[str]:
+        """The rules without a row in them that hold for the actor, in their own words, sorted."""
+        return sorted(leaf.wording for leaf in self._leaves if leaf.holds_for(actor))
 
     def access(self, resource_name: str, actor: Actor) -> Access:
         chapter = self.chapters[resource_name]
@@ -120,6 +125,11 @@ def chapter_from(resource: Resource, policy: Policy) -> Chapter:
         MappingProxyType(links),
         _leaves_of([*rules, *writing.values(), *links.values()]),
     )
+
+
+def _rules_of(chapters: Iterable[Chapter]) -> Iterator[ColumnElement[bool]]:
+    for chapter in chapters:
+        yield from chapter.writing_leaves
 
 
 def _leaves_of(rules: Iterable[ColumnElement[bool]]) -> tuple[Rule, ...]:

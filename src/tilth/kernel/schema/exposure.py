@@ -32,6 +32,7 @@ class Exposure:
     where: "file.py:12" of the expose call, when known.
     reflected: the class was made from an existing database, whose types are taken as they are.
     upkeep: the columns that the server keeps.
+    linked: many-to-many relations of which the policy says by itself who may link along them.
     """
 
     model: type
@@ -40,3 +41,4 @@ class Exposure:
     where: str | None = None
     reflected: bool = False
     upkeep: Upkeep = NO_UPKEEP
+    linked: frozenset[str] = frozenset()

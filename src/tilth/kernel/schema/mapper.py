@@ -22,6 +22,7 @@ from tilth.kernel.schema.configure import configure
 from tilth.kernel.schema.exposure import Exposure
 from tilth.kernel.schema.fields import fields_of
 from tilth.kernel.schema.place import place_of, placed
+from tilth.kernel.schema.references import with_associations, with_references
 from tilth.kernel.schema.relations import relations_of
 from tilth.kernel.schema.resource import Field, Relation, Resource, Schema
 from tilth.kernel.schema.tables import criterion_of, declared, key_of, links_of, tables_of
@@ -81,7 +82,7 @@ def resolve(exposures: Sequence[Exposure], dialect_name: str) -> Resolved:
             unfinished.append(Unfinished(resource, _columns_of(mapper) - fields.keys()))
         else:
             resources[resource.name] = resource
-    schema = MappingProxyType(_without_loose_ends(resources))
+    schema = MappingProxyType(_complete(resources, exposures))
     return Resolved(schema, tuple(unfinished), [*findings, *broken])
 
 
@@ -141,6 +142,14 @@ def _description(mapper: Mapper[Any]) -> str | None:
         return cleandoc(written)
     table = mapper.local_table
     return table.comment if isinstance(table, Table) else None
+
+
+def _complete(
+    resources: Mapping[str, Resource], exposures: Sequence[Exposure]
+) -> dict[str, Resource]:
+    """With what follows from their being there together."""
+    linked = {exposure.model: exposure.linked for exposure in exposures}
+    return with_references(with_associations(_without_loose_ends(resources), linked))
 
 
 def _without_loose_ends(resources: Mapping[str, Resource]) -> dict[str, Resource]:

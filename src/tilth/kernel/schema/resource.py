@@ -71,6 +71,8 @@ class Relation:
     local: field names on this side that hold the target's key (to-one by foreign key), else empty.
     remote: field names on the target that hold this side's key (to-many by foreign key), else empty.
     links: the link table, where rows of it can be written; None otherwise.
+    through: the resource that has the rows of the link table, with a policy of its own that says who
+        may write them: then they are written there and not along this relation.
     """
 
     name: str
@@ -82,7 +84,25 @@ class Relation:
     local: tuple[str, ...] = ()
     remote: tuple[str, ...] = ()
     links: LinkTable | None = None
+    through: str | None = None
     description: str | None = None
+
+    @property
+    def linkable(self) -> LinkTable | None:
+        """The link table whose rows are written along this relation."""
+        return self.links if self.through is None else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToOne:
+    """Fields that together refer to a row of another resource, by a relation or by a foreign key alone.
+
+    ways: relations, of which one has to lead to the row. They are several where a foreign key leads
+        to a table of which no resource has all rows.
+    """
+
+    local: tuple[str, ...]
+    ways: tuple[Relation, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +117,7 @@ class Resource:
     key: names of the fields that identify a row, in primary key order; empty for a view or a table
         without a key, which can be listed but not addressed.
     search: names of the fields that `q=` looks into.
+    references: everything on which a row can refer to a row of a resource.
     upkeep: the fields that the server keeps; criterion leaves out rows that count as deleted.
     """
 
@@ -110,6 +131,7 @@ class Resource:
     links: tuple[ColumnElement[bool], ...] = ()
     criterion: ColumnElement[bool] | None = None
     search: tuple[str, ...] = ()
+    references: tuple[ToOne, ...] = ()
     upkeep: Upkeep = NO_UPKEEP
     description: str | None = None
 

@@ -119,11 +119,20 @@ def work_to_find(dialect: Dialect, now: datetime) -> str:
     return str(asked)
 
 
-def left_by_others(session: Session, now: datetime) -> list[Accepted]:
+def left_by_others(session: Session, now: datetime) -> list[UUID]:
     """What was accepted a while ago and is not done."""
-    waiting = select(ACCEPTED).where(_WAITING, ACCEPTED.c.accepted_at < now - LEFT_AFTER)
-    found = session.execute(waiting.order_by(ACCEPTED.c.accepted_at).limit(MOST_LEFT))
-    return [Accepted(r.id, r.owner, r.request, r.body, r.accepted_at) for r in found]
+    columns = ACCEPTED.c
+    waiting = select(columns.id).where(_WAITING, columns.accepted_at < now - LEFT_AFTER)
+    return list(session.scalars(waiting.order_by(columns.accepted_at).limit(MOST_LEFT)))
+
+
+def to_do(session: Session, work_id: UUID) -> Accepted | None:
+    """None when it is done."""
+    mine = (ACCEPTED.c.id == work_id) & _WAITING
+    found = session.execute(select(ACCEPTED).where(mine)).one_or_none()
+    if found is None:
+        return None
+    return Accepted(found.id, found.owner, found.request, found.body, found.accepted_at)
 
 
 def forget(session: Session, now: datetime) -> None:
@@ -131,7 +140,7 @@ def forget(session: Session, now: datetime) -> None:
 
 
 def asked_for(work_id: UUID, owner: bytes) -> Select[Any]:
-    """One row or none: accepted_at, finished_at, answer."""
+    """One row or none: request, accepted_at, finished_at, answer."""
     columns = ACCEPTED.c
-    chosen = select(columns.accepted_at, columns.finished_at, columns.answer)
+    chosen = select(columns.request, columns.accepted_at, columns.finished_at, columns.answer)
     return chosen.where(columns.id == work_id, columns.owner == owner)

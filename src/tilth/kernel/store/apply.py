@@ -8,18 +8,19 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import class_mapper
 
+from tilth.errors import invalid
 from tilth.kernel.plan.change import Children, Key, Row, WritePlan
-from tilth.kernel.plan.write import refusal
+from tilth.kernel.plan.write import moved_away, refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.cascades import tell_what_changed, watched_rows
 from tilth.kernel.store.insertion import insert_one
 from tilth.kernel.store.linking import (
-    add_links,
+    ends_of,
     far_end,
     link_to_owner,
     make_link,
-    remove_others,
+    put_links,
     take_link,
 )
 from tilth.kernel.store.outbox import write_events
@@ -86,8 +87,7 @@ def _create(scope: Scope, plan: WritePlan, *, mapped: bool = False) -> Change:
     key, entity = _stored(scope, plan, mapped=mapped)
     after = _as_created(scope, plan, key)
     tell(scope, plan.rights, "created", None, after)
-    for each in plan.links:
-        add_links(scope, after, key, each, plan.pointer)
+    put_links(scope, ends_of(plan, after, key))
     if owner is not None:
         link_to_owner(scope, plan, owner, key)
     for children in plan.children:
@@ -101,13 +101,13 @@ def _stored(scope: Scope, plan: WritePlan, *, mapped: bool) -> tuple[Key, Any]:
     session, values = scope.session, new_values(scope, plan)
     insertion = scope.records.insertions.find(plan.resource.model, session)
     if insertion is not None and not mapped:
-        with entities.refusals_told(session, plan, values):
+        with entities.refusals_told(plan):
             parameters = insertion.parameters(values)
             if parameters is not None:
                 return insert_one(session, insertion, parameters), None
     entity = entities.new(plan, values)
     session.add(entity)
-    entities.flush(session, plan, entity)
+    entities.flush(session, plan)
     return tuple(class_mapper(type(entity)).primary_key_from_instance(entity)), entity
 
 
@@ -123,7 +123,10 @@ def owner_of(scope: Scope, plan: WritePlan) -> Record | None:
 
 
 def _below(child: WritePlan, children: Children, key: Key) -> WritePlan:
+    """Raises Invalid for a row that the server sets to be elsewhere."""
     held = dict(zip(children.relation.remote, key, strict=True))
+    if any(child.values.get(name) not in (None, part) for name, part in held.items()):
+        raise invalid([moved_away(child.pointer)])
     return replace(child, values={**child.values, **held})
 
 
@@ -150,15 +153,12 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     check_masks(plan, before)
     if entities.assign(before.entity, plan.values, plan.pointer):
         keep_up(scope, plan, before.entity)
-        entities.flush(scope.session, plan, before.entity)
+        entities.flush(scope.session, plan)
         after = _as_updated(scope, plan)
         tell(scope, plan.rights, "updated", before, after)
     else:
         after = before
-    for each in plan.links:
-        if each.instead:
-            remove_others(scope, before, plan.key, each)
-        add_links(scope, before, plan.key, each, plan.pointer)
+    put_links(scope, ends_of(plan, before, plan.key))
     return Change(plan, before, after, before.entity)
 
 

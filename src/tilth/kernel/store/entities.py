@@ -1,4 +1,4 @@
-"""Mapped objects: made, given values, flushed and deleted, with what goes wrong told by field."""
+"""Mapped objects: made, given values and flushed, with what goes wrong told by field."""
 
 from __future__ import annotations
 
@@ -10,17 +10,10 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session, class_mapper
 
-from tilth.errors import Fault, Invalid, ProblemError, invalid
+from tilth.errors import Fault, Invalid, invalid
 from tilth.kernel.plan.body import member
 from tilth.kernel.plan.change import WritePlan
-from tilth.kernel.store.integrity import (
-    FOREIGN_KEY,
-    NOT_NULL,
-    broken_reference,
-    kind_of,
-    still_referenced,
-    violation,
-)
+from tilth.kernel.store.integrity import violation
 
 
 def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
@@ -68,22 +61,21 @@ def _set(entity: Any, values: Mapping[str, Any], pointer: str) -> Iterator[Fault
             yield Fault(pointer + member(name), "bad_value", str(exc) or "Not valid.")
 
 
-def flush(session: Session, plan: WritePlan, entity: Any) -> None:
+def flush(session: Session, plan: WritePlan) -> None:
     """Raises Conflict or Invalid, naming the fields."""
-    # A flush that fails takes the values of the entity along.
-    with refusals_told(session, plan, dict(entity.__dict__)):
+    with refusals_told(plan):
         session.flush()
 
 
 @contextmanager
-def refusals_told(session: Session, plan: WritePlan, held: Mapping[str, Any]) -> Iterator[None]:
-    """held: the values that are being stored. Raises Conflict or Invalid, naming the fields."""
+def refusals_told(plan: WritePlan) -> Iterator[None]:
+    """Raises Conflict or Invalid, naming the fields."""
     try:
         yield
     except Invalid as exc:
         raise _below(exc, plan.pointer) from exc
     except IntegrityError as exc:
-        raise _explained(session, plan, held, exc) from exc
+        raise violation(exc, plan.rights.access, plan.pointer) from exc
     except DBAPIError:
         raise
     except StatementError as exc:
@@ -94,29 +86,3 @@ def refusals_told(session: Session, plan: WritePlan, held: Mapping[str, Any]) ->
 
 def _below(exc: Invalid, pointer: str) -> Invalid:
     return invalid([Fault(pointer + each.pointer, each.code, each.detail) for each in exc.faults])
-
-
-def _explained(
-    session: Session, plan: WritePlan, held: Mapping[str, Any], exc: IntegrityError
-) -> ProblemError:
-    fields: list[str] | None = None
-    if kind_of(exc) == FOREIGN_KEY and session.get_bind().dialect.name == "sqlite":
-        session.rollback()
-        fields = broken_reference(session, held, plan.rights.access)
-    return violation(exc, plan.rights.access, plan.pointer, fields)
-
-
-def delete(session: Session, *gone: Any) -> None:
-    """With what the mapping cascades to. Raises Conflict when other rows refer to one of them."""
-    try:
-        for entity in gone:
-            session.delete(entity)
-        session.flush()
-    except IntegrityError as exc:
-        # The ORM takes the reference out of rows that need one.
-        if kind_of(exc) in (FOREIGN_KEY, NOT_NULL):
-            raise still_referenced() from exc
-        raise
-    except AssertionError as exc:
-        # It refuses to where the reference is part of their key.
-        raise still_referenced() from exc

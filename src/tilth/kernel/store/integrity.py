@@ -1,36 +1,32 @@
 """A violated constraint → which fields of which row, in the words of the API.
 
 PostgreSQL names the constraint. SQLite names a CHECK, and for the others only columns, in a message
-that has been the same since 2013: there is nothing else to read it from.
+that has been the same since 2013: there is nothing else to read it from. Of a foreign key it names
+nothing: kernel.store.drivers.sqlite_references finds out.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     ForeignKeyConstraint,
     Index,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
-    exists,
-    literal_column,
-    select,
-    true,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 from sqlalchemy.schema import ColumnCollectionConstraint
 
 from tilth.errors import Conflict, Fault, Invalid, ProblemError, invalid
 from tilth.kernel.plan.body import member
 from tilth.kernel.policy.access import Access
+from tilth.kernel.store.drivers.sqlite_references import columns_of_broken_reference
 from tilth.kit.text import sentence_list
 
 UNIQUE, FOREIGN_KEY, CHECK, NOT_NULL = "unique", "foreign_key", "check", "not_null"
@@ -53,16 +49,13 @@ def kind_of(exc: IntegrityError) -> str:
     return _told(exc)[0]
 
 
-def violation(
-    exc: IntegrityError, access: Access, pointer: str, fields: Sequence[str] | None = None
-) -> ProblemError:
+def violation(exc: IntegrityError, access: Access, pointer: str) -> ProblemError:
     """A 409 or 422 that names the fields, as far as the caller may read them.
 
-    pointer: where in the request the row is described. fields: where they are known already.
+    pointer: where in the request the row is described.
     """
     kind, name, columns = _told(exc)
-    if fields is None:
-        fields = list(_readable(access, columns or _columns_of(access, name)))
+    fields = list(_readable(access, columns or _columns_of(access, name)))
     if kind == UNIQUE:
         return _refused(fields, pointer, "unique", "Another row has this value already.", Conflict)
     if kind == FOREIGN_KEY:
@@ -116,6 +109,8 @@ def _told(exc: IntegrityError) -> tuple[str, str | None, list[str]]:
 
 def _told_by_sqlite(exc: sqlite3.Error) -> tuple[str, str | None, list[str]]:
     kind = _BY_CODE.get(exc.sqlite_errorcode, CHECK)
+    if kind == FOREIGN_KEY:
+        return kind, None, columns_of_broken_reference(exc)
     found = _SQLITE_PLACE.search(str(exc))
     place = found["place"] if found else ""
     if kind == CHECK or place.startswith("index "):
@@ -171,30 +166,3 @@ def _readable(access: Access, columns: Sequence[str]) -> Iterator[str]:
             and f"{expression.table.name}.{expression.name}" in columns
         ):
             yield name
-
-
-def broken_reference(session: Session, values: Mapping[str, Any], access: Access) -> list[str]:
-    """Field names of foreign keys that lead nowhere, for SQLite, which does not say which it was.
-
-    Asked after the flush has failed and its transaction is over. values: field → what it was to be.
-    """
-    fields = access.resource.fields.items()
-    held = {field.expression: values.get(name) for name, field in fields}
-    broken: list[str] = []
-    with session.get_bind().engine.connect() as connection:
-        for table in access.resource.tables:
-            for key in table.foreign_key_constraints if isinstance(table, Table) else ():
-                if not connection.scalar(select(_leads_somewhere(key, held))):
-                    broken += [f"{key.table.name}.{column.name}" for column in key.columns]
-    return list(_readable(access, broken))
-
-
-def _leads_somewhere(
-    key: ForeignKeyConstraint, held: Mapping[ColumnElement[Any], Any]
-) -> ColumnElement[bool]:
-    """A key with a NULL in it leads nowhere and need not."""
-    values = [held.get(element.parent) for element in key.elements]
-    if None in values:
-        return true()
-    terms = (each.column == value for each, value in zip(key.elements, values, strict=True))
-    return exists(select(literal_column("1")).where(*terms))

@@ -1,58 +1,96 @@
-"""Links of a many-to-many relation: rows of its link table, written one by one."""
+"""Links of a many-to-many relation: rows of its link table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, literal_column, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Insert, delete, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from tilth.kernel.plan.change import Key
 from tilth.kernel.schema.resource import LinkTable
 
+Pair = tuple[Key, Key]
+"""The keys at the near and at the far end."""
 
-def is_linked(session: Session, links: LinkTable, near: Key, far: Key) -> bool:
-    there: Select[Any] = (
-        select(literal_column("1")).select_from(links.table).where(_is_link(links, near, far))
-    )
-    return bool(session.scalar(select(exists(there))))
+PAIRS_AT_ONCE = 400
 
 
-def linked_keys(session: Session, links: LinkTable, near: Key) -> list[Key]:
-    """The keys at the far end of everything that is linked to near."""
-    of_near = (column == part for column, part in zip(links.near, near, strict=True))
-    rows = session.execute(select(*links.far).where(*of_near).order_by(*links.far))
-    return [tuple(row) for row in rows]
+def linked_to(session: Session, links: LinkTable, near: Iterable[Key]) -> list[Pair]:
+    """Everything that these are linked to, in the order of the keys."""
+    columns = (*links.near, *links.far)
+    found: list[Pair] = []
+    for part in _parts(near):
+        asked = select(*columns).where(_one_of(links.near, part)).order_by(*columns)
+        found += (_pair(links, row) for row in session.execute(asked))
+    return found
 
 
-def link(session: Session, links: LinkTable, near: Key, far: Key) -> bool:
-    """False when it was there already, also when another transaction has made it meanwhile."""
-    if is_linked(session, links, near, far):
-        return False
-    try:
-        with session.begin_nested():
-            session.execute(insert(links.table).values(dict(_pairs(links, near, far))))
-    except IntegrityError:
-        if is_linked(session, links, near, far):
-            return False
-        raise
-    return True
+def link(session: Session, links: LinkTable, pairs: Iterable[Pair]) -> list[Pair]:
+    """Those that were not linked before, also not by another transaction meanwhile."""
+    made: list[Pair] = []
+    for part in _parts(pairs):
+        there = _there(session, links, part)
+        missing = [pair for pair in part if pair not in there]
+        if missing:
+            made += _inserted(session, links, missing)
+    return made
 
 
-def unlink(session: Session, links: LinkTable, near: Key, far: Key) -> bool:
-    """False when it was not there. A link that is stored twice goes as a whole."""
-    if not is_linked(session, links, near, far):
-        return False
-    session.execute(delete(links.table).where(_is_link(links, near, far)))
-    return True
+def unlink(session: Session, links: LinkTable, pairs: Iterable[Pair]) -> list[Pair]:
+    """Those that were linked. A link that is stored twice goes as a whole."""
+    gone: list[Pair] = []
+    for part in _parts(pairs):
+        there = [pair for pair in part if pair in _there(session, links, part)]
+        if there:
+            session.execute(delete(links.table).where(_are_links(links, there)))
+        gone += there
+    return gone
 
 
-def _is_link(links: LinkTable, near: Key, far: Key) -> ColumnElement[bool]:
-    return and_(*(column == part for column, part in _pairs(links, near, far)))
+def _inserted(session: Session, links: LinkTable, missing: Sequence[Pair]) -> list[Pair]:
+    columns = (*links.near, *links.far)
+    rows = [
+        {str(column.key): part for column, part in zip(columns, (*near, *far), strict=True)}
+        for near, far in missing
+    ]
+    statement = _insert(session, links).returning(*columns)
+    told = {_pair(links, row) for row in session.execute(statement, rows)}
+    # A column may give a key back in another spelling than it was given.
+    return list(missing) if len(told) == len(missing) else [e for e in missing if e in told]
 
 
-def _pairs(links: LinkTable, near: Key, far: Key) -> Iterator[tuple[ColumnElement[object], object]]:
-    yield from zip(links.near, near, strict=True)
-    yield from zip(links.far, far, strict=True)
+def _insert(session: Session, links: LinkTable) -> Insert:
+    """One that passes over a link that another transaction has made."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(links.table).on_conflict_do_nothing()
+    return postgresql.insert(links.table).on_conflict_do_nothing()
+
+
+def _there(session: Session, links: LinkTable, pairs: Sequence[Pair]) -> set[Pair]:
+    asked = select(*links.near, *links.far).where(_are_links(links, pairs))
+    return {_pair(links, row) for row in session.execute(asked)}
+
+
+def _are_links(links: LinkTable, pairs: Sequence[Pair]) -> ColumnElement[bool]:
+    return _one_of((*links.near, *links.far), [(*near, *far) for near, far in pairs])
+
+
+def _one_of(columns: Sequence[ColumnElement[Any]], keys: Sequence[Key]) -> ColumnElement[bool]:
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return tuple_(*columns).in_(keys)
+
+
+def _pair(links: LinkTable, row: Sequence[Any]) -> Pair:
+    ends = len(links.near)
+    return tuple(row[:ends]), tuple(row[ends:])
+
+
+def _parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
+    left = iter(dict.fromkeys(keys))
+    while part := list(islice(left, PAIRS_AT_ONCE)):
+        yield part

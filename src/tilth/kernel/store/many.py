@@ -19,6 +19,7 @@ from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.apply import Change, apply, checked, delete_and_tell, owner_of
 from tilth.kernel.store.insertion import insert_many
+from tilth.kernel.store.linking import ends_of, put_links
 from tilth.kernel.store.record import NamedBinds, Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import replaced, source_of
@@ -121,7 +122,7 @@ def _as_created(
     scope: Scope, plans: Sequence[WritePlan], keys: Sequence[Key], made: Sequence[Any]
 ) -> list[Change]:
     rights = plans[0].rights
-    chosen = {id(each.relation): each for plan in plans for each in plan.references}
+    chosen = {id(each.to_one): each for plan in plans for each in plan.references}
     wish = Wish(rights, rules_of(rights, ("read", "create")), tuple(chosen.values()))
     found = scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
     changes: list[Change] = []
@@ -138,8 +139,8 @@ def _asked_by(plan: WritePlan, after: Record | None) -> Record | None:
     """With the references that this row's plan asks for, which other rows' may not."""
     if after is None:
         return None
-    asked = {id(each.relation) for each in plan.references}
-    dangling: tuple[Reference, ...] = tuple(e for e in after.dangling if id(e.relation) in asked)
+    asked = {id(each.to_one) for each in plan.references}
+    dangling: tuple[Reference, ...] = tuple(e for e in after.dangling if id(e.to_one) in asked)
     return replace(after, dangling=dangling)
 
 
@@ -155,14 +156,14 @@ def change_found(
     rows = _matching_rows(scope, each, matching_keys)
     hooks = scope.sight.hooks
     plans = {key: prepared(replace(each, key=key), hooks) for key in rows}
-    if any(plan.links for plan in plans.values()):
-        return [apply(scope, plan) for plan in plans.values()]
     for key, row in rows.items():
         check_masks(plans[key], row)
     if each.action == "delete":
         delete_and_tell(scope, each, list(rows.values()))
         return [Change(plans[key], row, None) for key, row in rows.items()]
-    return _updated(scope, each, plans, rows)
+    changes = _updated(scope, each, plans, rows)
+    put_links(scope, (e for key, row in rows.items() for e in ends_of(plans[key], row, key)))
+    return changes
 
 
 def _updated(
@@ -172,7 +173,7 @@ def _updated(
     for row in changed.values():
         keep_up(scope, each, row.entity)
     if changed:
-        entities.flush(scope.session, each, next(iter(changed.values())).entity)
+        entities.flush(scope.session, each)
     wish = Wish(each.rights, rules_of(each.rights, ("read", "update")), each.references)
     found = scope.records.look_many(scope.session, wish, list(changed), scope.sight.actor)
     changes: list[Change] = []

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from tilth.errors import Conflict
+from tilth.errors import Conflict, PreconditionFailed
 from tilth.kernel.plan.before import prepared
 from tilth.kernel.plan.change import Key, Row
-from tilth.kernel.plan.merge import MergePlan
+from tilth.kernel.plan.merge import MergePlan, if_match_required
 from tilth.kernel.plan.write import permitted, plan_update
 from tilth.kernel.store.apply import Change, apply
 from tilth.kernel.store.binds import bind_type
@@ -28,6 +28,8 @@ def merge(scope: Scope, plan: MergePlan, *, mapped: bool = False) -> Change:
     key = _stored_key(scope, plan)
     if key is not None:
         return _merged(scope, plan, key)
+    if plan.change.if_match is not None:
+        raise PreconditionFailed("There is no such row yet, and If-Match asks for one.")
     told = len(scope.events), len(scope.seen)
     try:
         with scope.session.begin_nested():
@@ -70,5 +72,7 @@ def _merged(scope: Scope, plan: MergePlan, key: Key) -> Change:
     if found is None or not found.granted["read"]:
         return apply(scope, plan.create)
     permitted(sight, rights, "update")
+    if plan.conditional and plan.change.if_match is None:
+        raise if_match_required()
     change = plan_update(plan.change, sight, Row(rights, key))
     return apply(scope, prepared(change, sight.hooks))

@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     exists,
     literal_column,
+    or_,
     select,
     tuple_,
     type_coerce,
@@ -111,7 +112,7 @@ class Wish:
         rules = tuple(
             (name, rule if isinstance(rule, bool) else id(rule)) for name, rule in self.rules
         )
-        chosen = tuple((id(each.relation), id(each.target)) for each in self.references)
+        chosen = tuple((id(each.to_one), *map(id, each.targets)) for each in self.references)
         return (id(self.rights), rules, chosen, self.entity, self.many)
 
 
@@ -309,8 +310,11 @@ def _is_one_of(keys: list[Any]) -> Sql:
 
 def _leads_somewhere(reference: Reference, access: Access, binds: Binds) -> Sql:
     """No row chosen is as good as a row that is there."""
-    there = joined(reference.relation, reference.target, stored_rows(access).find, binds)
-    found = exists(select(literal_column("1")).select_from(*there.rows).where(there.on))
-    fields = access.resource.fields
-    unset = [(fields[name].expression.is_(None), _YES) for name in reference.relation.local]
+    fields, near = access.resource.fields, stored_rows(access).find
+    ways = zip(reference.to_one.ways, reference.targets, strict=True)
+    there = [joined(way, target, near, binds) for way, target in ways]
+    found = or_(
+        *(exists(select(literal_column("1")).select_from(*e.rows).where(e.on)) for e in there)
+    )
+    unset = [(fields[name].expression.is_(None), _YES) for name in reference.to_one.local]
     return case((found, _YES), *unset, else_=_NO)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from threading import Event, Lock
+from threading import Event, Lock, local
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -120,6 +120,8 @@ class Units:
         self._pool: ThreadPoolExecutor | None = None
         self._starting = Lock()
         self._pause = Event()
+        # `unit`: what this thread is running.
+        self._thread = local()
         # A sandbox: units are run there while it is set.
         self.elsewhere: Units | None = None
 
@@ -127,7 +129,7 @@ class Units:
         """What work answers, after the commit. It may be called again when another came first.
 
         Raises what work raises, after rolling back, and Unavailable. When the caller is cancelled
-        before the commit has begun, nothing is kept.
+        before the commit has begun, nothing is kept, and no further statement is run.
         """
         if self.elsewhere is not None:
             return await self.elsewhere.run(work, keep=keep)
@@ -255,6 +257,7 @@ class Units:
         """Raises Undone when the failure has taken the whole transaction along."""
         assert self._is_open is not None
         own: list[Callable[[], None]] = []
+        self._thread.unit = turn.unit
         session = self._opened()(bind=connection, join_transaction_mode="create_savepoint")
         session.info[AFTERWARDS] = own
         try:
@@ -270,6 +273,8 @@ class Units:
                 raise Undone from exc
         else:
             afterwards += own
+        finally:
+            self._thread.unit = None
 
     def _tried(self, unit: Unit[Result]) -> Result:
         for attempt in range(1, ATTEMPTS + 1):
@@ -284,15 +289,26 @@ class Units:
 
     def _once(self, unit: Unit[Result]) -> Result:
         unit.is_committing = False
-        with self._session() as session, session.begin() as transaction:
-            result = unit.work(session)
-            session.flush()
-            if unit.is_given_up:
-                raise GivenUp
-            if not unit.keep:
-                transaction.rollback()
-            unit.is_committing = unit.keep
-        return result
+        self._thread.unit = unit
+        try:
+            with self._session() as session, session.begin() as transaction:
+                result = unit.work(session)
+                session.flush()
+                if unit.is_given_up:
+                    raise GivenUp
+                if not unit.keep:
+                    transaction.rollback()
+                unit.is_committing = unit.keep
+            return result
+        finally:
+            self._thread.unit = None
+
+    def _stop_what_is_given_up(self, *_: object) -> None:
+        """Before each statement. Only once, so that what was done can be taken back."""
+        unit: Unit[Any] | None = getattr(self._thread, "unit", None)
+        if unit is not None and unit.is_given_up and not unit.is_committing:
+            self._thread.unit = None
+            raise GivenUp
 
     def _deserves_another_try(self, unit: Unit[Result], exc: DBAPIError) -> bool:
         """A connection that died before the commit took its transaction along; after, who knows."""
@@ -306,6 +322,7 @@ class Units:
         with self._starting:
             if self._sessions is None:
                 self._engine = self._make()
+                event.listen(self._engine, "before_cursor_execute", self._stop_what_is_given_up)
                 self._sessions = validating_sessions(self._engine)
             return self._sessions
 

@@ -8,6 +8,7 @@ from typing import Any
 from tilth.kernel.plan.change import WritePlan
 from tilth.kernel.schema.upkeep import values_at_change, values_at_creation, values_at_deletion
 from tilth.kernel.store import entities
+from tilth.kernel.store.deletion import delete
 from tilth.kernel.store.record import Record
 from tilth.kernel.store.scope import Scope
 
@@ -34,6 +35,6 @@ def remove(scope: Scope, plan: WritePlan, rows: Sequence[Record]) -> None:
             entities.assign(row.entity, gone)
             marked.append(row.entity)
     if marked:
-        entities.flush(scope.session, plan, marked[0])
+        entities.flush(scope.session, plan)
     else:
-        entities.delete(scope.session, *(row.entity for row in rows))
+        delete(scope.session, *(row.entity for row in rows))

@@ -43,8 +43,15 @@ def rules_of(rights: Rights, actions: tuple[Action, ...]) -> tuple[tuple[str, Fo
 
 
 def check_match(plan: WritePlan, found: Record) -> None:
-    if plan.if_match is None or "*" in plan.if_match or found.tag in plan.if_match:
+    wanted, unwanted = plan.if_match, plan.if_none_match
+    is_wanted = wanted is None or "*" in wanted or found.tag in wanted
+    if is_wanted and (unwanted is None or not ("*" in unwanted or found.tag in unwanted)):
         return
+    if is_wanted:
+        raise PreconditionFailed(
+            "If-None-Match asks for the change only where the row is not there, or is another.",
+            headers={"ETag": f'"{found.tag}"'},
+        )
     raise PreconditionFailed(
         "The row has changed since it was read. Read it again, and repeat the change if it still "
         "makes sense.",
@@ -64,5 +71,5 @@ def check_masks(plan: WritePlan, row: Record) -> None:
 
 def check_references(dangling: Sequence[Reference], pointer: str) -> None:
     if dangling:
-        names = [name for each in dangling for name in each.relation.local]
+        names = [name for each in dangling for name in each.to_one.local]
         raise no_such_row([pointer + member(name) for name in names])

@@ -7,9 +7,9 @@ from typing import Any, Protocol, cast
 
 import orjson
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from tilth.errors import Fault, ProblemError
 from tilth.kit.text import sentence_list
@@ -105,8 +105,17 @@ async def _answer_problem(request: Request, error: ProblemError) -> Response:
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
+        return _Silence()
     # Not logged here: the error travels on to the server, which logs it with its traceback.
     return unexpected_response(request_id_of(request.scope))
+
+
+class _Silence(Response):
+    """For a client that has gone; the error travels on to the guard, which knows it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        return
 
 
 def unexpected_response(request_id: str | None) -> Response:

@@ -70,7 +70,7 @@ def check_is_here(sight: Sight, address: Address) -> None:
         return
     relation = dict(sight.relations(access)).get(address.relation)
     is_link = address.place == "link"
-    if relation is None or not relation.many or (is_link and relation.links is None):
+    if relation is None or not relation.many or (is_link and relation.linkable is None):
         raise NotFound(f"{address.resource} has no collection {address.relation!r}.")
 
 

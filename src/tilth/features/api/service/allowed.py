@@ -79,12 +79,12 @@ def _methods(
 def _related(
     sight: Sight, address: Address, rights: Rights, relation: Relation
 ) -> Iterator[tuple[str, Rights | None, Action]]:
-    if address.place == "link" and relation.links is not None:
+    if address.place == "link" and relation.linkable is not None:
         yield "PUT", rights, "update"
         yield "DELETE", rights, "update"
     if address.place != "related" or not relation.many:
         return
-    if relation.links is not None and not rights.may("update"):
+    if relation.linkable is not None and not rights.may("update"):
         yield "POST", rights, "update"
-    elif relation.remote or relation.links:
+    elif relation.remote or relation.linkable:
         yield "POST", sight.rights(relation.target), "create"

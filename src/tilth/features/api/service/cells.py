@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import Any
 
 from tilth.errors import BadRequest, Fault
-from tilth.kernel.plan.many import MOST_ROWS
+from tilth.kernel.plan.size import MOST_ROWS
 from tilth.kernel.schema.resource import Field
 from tilth.runtime.web.json import JsonLimits, parse_json
 

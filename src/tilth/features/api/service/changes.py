@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tilth.errors import PreconditionRequired
+from starlette.datastructures import Headers
+
 from tilth.features.api.service.addresses import Address
 from tilth.features.api.service.etags import row_parts
 from tilth.kernel.plan.intent import WriteAction, WriteIntent
+from tilth.kernel.plan.merge import if_match_required
 
 _ACTIONS: Mapping[tuple[str, str], WriteAction] = {
     ("collection", "POST"): "create",
@@ -23,22 +26,35 @@ _ACTIONS: Mapping[tuple[str, str], WriteAction] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """`If-Match` and `If-None-Match` as sent."""
+
+    if_match: Sequence[str] = ()
+    if_none_match: Sequence[str] = ()
+
+
+UNCONDITIONAL = Conditions()
+
+
+def conditions_of(headers: Headers) -> Conditions:
+    return Conditions(headers.getlist("if-match"), headers.getlist("if-none-match"))
+
+
 def change_intent(
     method: str,
     address: Address,
     body: Any,
-    if_match: Sequence[str],
+    conditions: Conditions,
     conditional: Collection[str],
 ) -> WriteIntent:
-    """if_match: as sent. conditional: resources whose rows are changed with If-Match only.
+    """conditional: resources whose rows are changed with If-Match only.
 
     Raises PreconditionRequired.
     """
     changes_rows = address.place == "row" or (address.place == "collection" and method != "POST")
-    if not if_match and changes_rows and address.resource in conditional:
-        raise PreconditionRequired(
-            "Send If-Match with the ETag that the row was read with, so that no change is lost."
-        )
+    if not conditions.if_match and changes_rows and address.resource in conditional:
+        raise if_match_required()
     return WriteIntent(
         _ACTIONS[address.place, method],
         address.resource,
@@ -46,5 +62,10 @@ def change_intent(
         address.relation,
         address.other,
         body,
-        row_parts(if_match) if if_match else None,
+        _versions(conditions.if_match),
+        _versions(conditions.if_none_match),
     )
+
+
+def _versions(sent: Sequence[str]) -> tuple[str, ...] | None:
+    return row_parts(sent) if sent else None

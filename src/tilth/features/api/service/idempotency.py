@@ -19,6 +19,7 @@ from starlette.requests import Request
 from tilth.errors import BadRequest, Fault
 from tilth.features.api.service.links import sent_path
 from tilth.features.api.service.outcome import Outcome
+from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.store.idempotency import Claim, keep_answer, kept_answer, still_running
 from tilth.kernel.store.unit import Units, Work
@@ -32,7 +33,7 @@ UNGUESSABLE = 22
 
 REPLAYED = "idempotency-replayed"
 
-MEANT = ("accept", "content-type", "if-match", "prefer")
+MEANT = ("accept", "content-type", "if-match", "if-none-match", "prefer")
 """Headers that are part of what is asked, besides the query and the body."""
 
 # RFC 8941 section 3.3.3: printable ASCII, with quote and backslash escaped.
@@ -53,7 +54,7 @@ class Once:
     async def run(
         self,
         request: Request,
-        actor: Actor,
+        sight: Sight,
         units: Units,
         work: Work[Outcome],
         *,
@@ -65,10 +66,10 @@ class Once:
         Raises what work raises, BadRequest for a malformed key, Conflict while the first request
         runs, Invalid when the key belongs to another one.
         """
-        key = key_from(request.headers.getlist("idempotency-key"), actor)
+        key = key_from(request.headers.getlist("idempotency-key"), sight.actor)
         if key is None or not keep:
             return await units.run(work, keep=keep)
-        claim = _claim(request, await request.body(), actor, key)
+        claim = _claim(request, await request.body(), sight, key)
         with self._only_one(claim):
             return await units.run(self._claimed(claim, work))
 
@@ -133,14 +134,18 @@ def _bad_key(detail: str) -> BadRequest:
     return BadRequest(detail, code=code, faults=[Fault("header:idempotency-key", code, detail)])
 
 
-def _claim(request: Request, body: bytes, actor: Actor, key: str) -> Claim:
+def _claim(request: Request, body: bytes, sight: Sight, key: str) -> Claim:
     """Whose key it is, and what was asked.
 
     The rights of the actor are part of what is asked: whoever has a weaker credential of the same
     identity must not be told what the stronger one was, nor may the change happen twice.
     """
+    actor = sight.actor
     owner = [actor.id, actor.tenant, request.method, sent_path(request.scope), key]
-    rights = [sorted(actor.roles), actor.scopes if actor.scopes is None else sorted(actor.scopes)]
+    scopes = actor.scopes if actor.scopes is None else sorted(actor.scopes)
+    # What it may is in the rules that hold for it: how long ago it signed in says nothing by itself.
+    rights = [sorted(actor.roles), scopes, sorted(actor.permissions), actor.assurance]
+    rights.append(sight.rulebook.standing(actor))
     query = request.scope["query_string"].decode("latin-1")
     meant = [request.headers.getlist(name) for name in MEANT]
     return Claim(_digest(owner), _digest([rights, query, meant], body))

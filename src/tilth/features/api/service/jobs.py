@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,12 @@ from tilth.features.api.service.addresses import Address
 from tilth.features.api.service.batch.job import batch_job
 from tilth.features.api.service.batch.operations import operations_from
 from tilth.features.api.service.bodies import json_body, new_rows
-from tilth.features.api.service.changes import change_intent
+from tilth.features.api.service.changes import (
+    UNCONDITIONAL,
+    Conditions,
+    change_intent,
+    conditions_of,
+)
 from tilth.features.api.service.hypermedia.drawing import Drawing
 from tilth.features.api.service.hypermedia.represented import represent_written
 from tilth.features.api.service.idempotency import Once
@@ -28,11 +33,12 @@ from tilth.features.api.service.outcome import (
     outcome_of,
     rows_outcome,
 )
-from tilth.features.api.service.preferences import Preferences
+from tilth.features.api.service.preferences import Preferences, without
 from tilth.kernel.plan.intent import WriteIntent
-from tilth.kernel.plan.many import MOST_ROWS, intents_of, plan_many, plan_rows
+from tilth.kernel.plan.many import intents_of, plan_many, plan_rows
 from tilth.kernel.plan.merge import plan_merge, unique_fields
 from tilth.kernel.plan.sight import Sight
+from tilth.kernel.plan.size import MOST_ROWS, Size
 from tilth.kernel.plan.write import plan_write
 from tilth.kernel.schema.resource import Field
 from tilth.kernel.store.apply import Change, apply
@@ -60,6 +66,9 @@ class Write:
     media_type: str = JSON
 
 
+_OF_ONE_ROW = "If-Match is about one row that is there: change rows one by one, or in a batch."
+
+
 async def job_for(write: Write, address: Address, wanted: Preferences) -> Job:
     """Everything that can be planned before the unit begins, is. Raises ProblemError."""
     request = write.request
@@ -75,13 +84,15 @@ async def job_for(write: Write, address: Address, wanted: Preferences) -> Job:
     _refuse_parameters(request)
     has_body = request.method != "DELETE" and address.place != "link"
     body = await json_body(request, address.place) if has_body else None
-    conditions = request.headers.getlist("if-match")
-    return _one(write, _intent(write, address, body, conditions), wanted)
+    return _one(write, _intent(write, address, body, conditions_of(request.headers)), wanted)
 
 
-def _intent(write: Write, address: Address, body: Any, if_match: Sequence[str]) -> WriteIntent:
+def _intent(
+    write: Write, address: Address, body: Any, conditions: Conditions = UNCONDITIONAL
+) -> WriteIntent:
     method, conditional = write.request.method, write.backend.conditional
-    return change_intent(method, address, body, if_match, conditional)
+    intent = change_intent(method, address, body, conditions, conditional)
+    return replace(intent, size=Size())
 
 
 def _one(write: Write, intent: WriteIntent, wanted: Preferences) -> Job:
@@ -105,7 +116,8 @@ async def _creation(write: Write, address: Address, wanted: Preferences) -> Job:
     web = write.backend.settings.web
     limits = JsonLimits(depth=web.json_depth, digits=web.json_digits)
     body = await new_rows(request, address.place, limits, lambda: _fields(sight, address))
-    intent = _intent(write, address, body, ())
+    conditions = _conditions_of_creation(write, body, wanted)
+    intent = _intent(write, address, body, conditions)
     if not wanted.merge and not isinstance(body, list):
         return _one(write, intent, wanted)
     if isinstance(body, list):
@@ -115,10 +127,22 @@ async def _creation(write: Write, address: Address, wanted: Preferences) -> Job:
     plans = plan_rows(intents, sight)
     if not wanted.merge:
         return lambda scope: rows_outcome(create_many(scope, plans), wanted)
-    merges = [plan_merge(*each, on) for each in zip(plans, intents, strict=True)]
+    is_conditional = address.resource in write.backend.conditional
+    pairs = zip(plans, intents, strict=True)
+    merges = [plan_merge(*each, on, conditional=is_conditional) for each in pairs]
     if isinstance(body, list):
         return lambda scope: rows_outcome([merge(scope, each) for each in merges], wanted)
     return lambda scope: _answered(write, scope, merge(scope, merges[0]), wanted)
+
+
+def _conditions_of_creation(write: Write, body: Any, wanted: Preferences) -> Conditions:
+    """Only one row that may be there already can be met with conditions. Raises BadRequest."""
+    conditions = conditions_of(write.request.headers)
+    if wanted.merge and not isinstance(body, list):
+        return conditions
+    if conditions.if_match:
+        raise BadRequest(_OF_ONE_ROW)
+    return UNCONDITIONAL
 
 
 def _told_apart_by(write: Write, address: Address) -> tuple[str, ...]:
@@ -150,7 +174,7 @@ async def _collection_job(write: Write, address: Address, wanted: Preferences) -
         if name in COLLECTION - {"filter", "q"}:
             raise _no_parameter(request, name)
     if request.headers.getlist("if-match"):
-        raise BadRequest("If-Match is about one row: change rows one by one, or in a batch.")
+        raise BadRequest(_OF_ONE_ROW)
     most = wanted.max_affected
     if most is None or most > MOST_ROWS:
         raise BadRequest(
@@ -159,7 +183,7 @@ async def _collection_job(write: Write, address: Address, wanted: Preferences) -
             code="max_affected_required",
         )
     body = await json_body(request, address.place) if request.method == "PATCH" else None
-    intent = _intent(write, address, body, ())
+    intent = _intent(write, address, body)
     plan = plan_many(intent, asked, most, write.sight)
     return lambda scope: affected_outcome(len(change_many(scope, plan)), wanted)
 
@@ -175,11 +199,23 @@ def _no_parameter(request: Request, name: str) -> BadRequest:
 
 
 def preferences_at(address: Address, method: str, sent: Preferences) -> Preferences:
-    """Without those that have no meaning there: what is answered as applied, was."""
+    """Without those that have no meaning there: what is answered as applied, was.
+
+    Raises BadRequest when the client wants them met or nothing done.
+    """
     creates = method == "POST" and address.place != "batch"
     changes_many = method != "POST" and address.place == "collection"
-    return replace(
-        sent,
-        merge=sent.merge and creates,
-        max_affected=sent.max_affected if changes_many else None,
-    )
+    has_no_row = method == "DELETE" or changes_many or address.place == "link"
+    unmet: dict[str, str] = {}
+    if not creates:
+        unmet["merge"] = "resolution=merge"
+    if not changes_many:
+        unmet["max_affected"] = f"max-affected={sent.max_affected}"
+    if has_no_row:
+        unmet["representation"] = "return=representation"
+    wanted = without(sent, **unmet)
+    if wanted.strict and wanted.unmet:
+        listed = ", ".join(wanted.unmet)
+        detail = f"These preferences cannot be met here: {listed}."
+        raise BadRequest(detail, code="preference_unmet")
+    return wanted

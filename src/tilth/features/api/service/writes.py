@@ -23,18 +23,20 @@ from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.unit import Work
 from tilth.kit.clock import now
 from tilth.kit.ids import uuid7
+from tilth.runtime.web.disconnect import unless_gone
 from tilth.runtime.web.problem import request_id_of
 
 
 async def write_answer(write: Write, address: Address, later: Later) -> Response:
     wanted = _wanted(write, address)
     work = await planned(write, address)
-    actor = write.sight.actor
     # Nobody in particular could not ask for the answer: a preference may be passed over.
-    if wanted.later and not wanted.dry_run and actor.is_signed_in:
+    if wanted.later and not wanted.dry_run and write.sight.actor.is_signed_in:
         return response_of(await _accepted(write, later, wanted.wait_seconds))
-    keep = not wanted.dry_run
-    return response_of(await write.once.run(write.request, actor, write.units, work, keep=keep))
+    request, keep = write.request, not wanted.dry_run
+    await request.body()
+    unit = write.once.run(request, write.sight, write.units, work, keep=keep)
+    return response_of(await unless_gone(request, unit))
 
 
 async def planned(write: Write, address: Address) -> Work[Outcome]:
@@ -65,12 +67,12 @@ def _wanted(write: Write, address: Address) -> Preferences:
 
 async def _accepted(write: Write, later: Later, wait_seconds: float) -> Outcome:
     """202, or the answer itself when the client would wait for so long."""
-    request, actor = write.request, write.sight.actor
-    work = later.accepted(request, await request.body(), actor)
-    told = await write.once.run(request, actor, write.units, later.keep(work, write.base))
+    request, sight = write.request, write.sight
+    work = later.accepted(request, await request.body(), sight.actor)
+    told = await write.once.run(request, sight, write.units, later.keep(work, write.base))
     if told.headers.get(REPLAYED) is not None:
         return told
-    doing = later.start(work)
+    doing = later.start(work.id)
     done, _ = await asyncio.wait([doing], timeout=min(wait_seconds, LONGEST_WAIT_SECONDS))
     answer = doing.result() if done else None
     return told if answer is None else answer

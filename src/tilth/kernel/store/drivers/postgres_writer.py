@@ -88,9 +88,12 @@ def _set(connection: Connection, parameters: Mapping[str, str]) -> None:
     connection.exec_driver_sql(set_local(parameters))
 
 
-_COLLISIONS = frozenset({"40001", "40P01"})
+_COLLISIONS = frozenset({"40001", "40P01", "55P03"})
 
 
 def is_postgres_conflict(exc: BaseException) -> bool:
-    """A serialization failure or a deadlock: the other transaction is through by now."""
+    """A serialization failure, a deadlock, or a lock that others held for too long.
+
+    While many wait for the same rows, some of them wait for those that a deadlock has ended.
+    """
     return isinstance(exc, psycopg.Error) and exc.sqlstate in _COLLISIONS

@@ -19,6 +19,7 @@ from tilth.kernel.store.drivers.sqlite_file import (
     primary_code,
     stamp_of,
 )
+from tilth.kernel.store.drivers.sqlite_references import explain_references
 from tilth.settings import StoreSettings
 
 WRITER_PRAGMAS = (
@@ -74,9 +75,13 @@ def writer_connection(
 
 
 def guard_connections(engine: Engine, file: SqliteFile) -> None:
-    """Statements end at the deadline in `connection.info`; a file that was replaced is noticed."""
+    """Statements end at the deadline in `connection.info`; a file that was replaced is noticed.
+
+    Errors know which foreign key was broken.
+    """
     event.listen(engine, "connect", _remember(file))
     event.listen(engine, "checkout", _same_file(file))
+    explain_references(engine)
 
 
 def _writer(file: SqliteFile, lock_seconds: float, factory: Factory) -> sqlite3.Connection:

@@ -46,7 +46,7 @@ class Guard:
             await self._run(scope, watch)
         except ClientDisconnect:
             # Anybody can cause these at will: at a higher level they would fill the log.
-            logger.debug("%s: the client went away before its body was read", request_id_of(scope))
+            logger.debug("%s: the client went away", request_id_of(scope))
         except ProblemError as error:
             if watch.is_started:
                 raise

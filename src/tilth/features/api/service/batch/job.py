@@ -14,12 +14,13 @@ from tilth.features.api.service.addresses import Address, address_of, check_is_h
 from tilth.features.api.service.allowed import declared_methods
 from tilth.features.api.service.batch.operations import Operation
 from tilth.features.api.service.batch.references import body_with, path_with
-from tilth.features.api.service.changes import change_intent
+from tilth.features.api.service.changes import Conditions, change_intent
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.outcome import TOLD, Job, Outcome, outcome_of
 from tilth.features.api.service.preferences import Preferences
 from tilth.kernel.plan.intent import WriteIntent
 from tilth.kernel.plan.sight import Sight
+from tilth.kernel.plan.size import Size
 from tilth.kernel.plan.write import plan_write
 from tilth.kernel.store.apply import Change, apply
 from tilth.kernel.store.scope import Scope
@@ -34,12 +35,14 @@ def batch_job(
 
     def job(scope: Scope) -> Outcome:
         rows: dict[str, Row | None] = {}
+        size = Size()
         results: list[dict[str, object]] = []
         for operation in operations:
             with _told_where(operation):
                 intent = _intent(operation, rows, scope.sight, conditional)
             with _told_where(operation, "/body"):
-                change = apply(scope, plan_write(intent, scope.sight))
+                plan = plan_write(replace(intent, size=size), scope.sight)
+                change = apply(scope, plan)
             rows |= dict.fromkeys(_names(operation), _row_of(change))
             results.append(_result(outcome_of(change, base, Preferences(minimal=wanted.minimal))))
             # The next one finds what is stored, as a request of its own would.
@@ -79,8 +82,8 @@ def _intent(
     if operation.method != "DELETE" and address.place != "link" and not operation.has_body:
         raise invalid([Fault("/body", "required", "Is required.")])
     body = body_with(rows, operation.body, "/body")
-    if_match = () if operation.if_match is None else (operation.if_match,)
-    return change_intent(operation.method, address, body, if_match, conditional)
+    conditions = Conditions(() if operation.if_match is None else (operation.if_match,))
+    return change_intent(operation.method, address, body, conditions, conditional)
 
 
 def _check_method(method: str, address: Address, sight: Sight) -> None:

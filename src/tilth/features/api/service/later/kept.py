@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from tilth.features.api.service.idempotency import MEANT
-from tilth.kernel.policy.actor import Actor
+from tilth.kernel.policy.actor import Actor, actor_from_json, json_of
 from tilth.runtime.web.problem import REQUEST_ID
 
 
@@ -26,14 +26,7 @@ def kept_request(request: Request, actor: Actor, request_id: str | None) -> dict
         "query": scope["query_string"].decode("latin-1"),
         "headers": [[n, value] for n in MEANT for value in request.headers.getlist(n)],
         "request_id": request_id,
-        "actor": {
-            "id": actor.id,
-            "roles": sorted(actor.roles),
-            "scopes": None if actor.scopes is None else sorted(actor.scopes),
-            "tenant": actor.tenant,
-            "method": actor.method,
-            "assurance": actor.assurance,
-        },
+        "actor": json_of(actor),
     }
 
 
@@ -59,16 +52,14 @@ def request_from(kept: Mapping[str, Any], body: bytes) -> Request:
 
 
 def actor_from(kept: Mapping[str, Any]) -> Actor:
-    told = kept["actor"]
-    scopes = None if told["scopes"] is None else frozenset(told["scopes"])
-    return Actor(
-        told["id"],
-        frozenset(told["roles"]),
-        scopes,
-        told["tenant"],
-        told["method"],
-        told["assurance"],
-    )
+    return actor_from_json(kept["actor"])
+
+
+def may_know(asking: Actor, asked: Actor) -> bool:
+    """Whether one credential of an identity may be told what another was answered: it may as much."""
+    reaches = asking.scopes is None or (asked.scopes is not None and asking.scopes >= asked.scopes)
+    may = asking.roles >= asked.roles and asking.permissions >= asked.permissions
+    return reaches and may and asking.assurance >= asked.assurance
 
 
 def owner_of(actor: Actor) -> bytes:

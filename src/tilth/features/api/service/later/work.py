@@ -19,7 +19,12 @@ from starlette.requests import Request
 from tilth.errors import NotFound, ProblemError, TilthError, Unavailable
 from tilth.feature import Backend
 from tilth.features.api.service.idempotency import packed, unpacked
-from tilth.features.api.service.later.kept import kept_request, owner_of
+from tilth.features.api.service.later.kept import (
+    actor_from,
+    kept_request,
+    may_know,
+    owner_of,
+)
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.outcome import TOLD, Outcome
 from tilth.features.api.service.problems import problem_outcome
@@ -31,6 +36,7 @@ from tilth.kernel.store.accepted import (
     carried_out,
     forget,
     left_by_others,
+    to_do,
     work_to_find,
 )
 from tilth.kernel.store.unit import Units, Work
@@ -92,10 +98,11 @@ class Later:
 
         return unit
 
-    def start(self, work: Accepted) -> asyncio.Task[Outcome | None]:
-        task = asyncio.get_running_loop().create_task(self._in_turn(work))
-        self._tasks[work.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(work.id, None))
+    def start(self, work_id: UUID) -> asyncio.Task[Outcome | None]:
+        """By its number: its body is in the database, and not in memory for as long as it waits."""
+        task = asyncio.get_running_loop().create_task(self._in_turn(work_id))
+        self._tasks[work_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(work_id, None))
         return task
 
     async def status(self, work_id: str, actor: Actor) -> Outcome:
@@ -106,7 +113,7 @@ class Later:
             raise _not_found() from None
         async with Opening(self._backend, actor, writes=False) as scope:
             found = (await scope.session.execute(asked)).one_or_none()
-        if found is None or not actor.is_signed_in:
+        if found is None or not may_know(actor, actor_from(found.request)):
             raise _not_found()
         if found.answer is None:
             return _told({"id": work_id, **_waiting(found.accepted_at)}, {"retry-after": "1"})
@@ -148,24 +155,31 @@ class Later:
         [(is_left, is_old)] = await database.fetch(work_to_find(database.dialect, now()), ())
         if is_old:
             await self._units.run(partial(forget, now=now()))
-        for work in await self._units.run(partial(left_by_others, now=now())) if is_left else ():
-            if work.id not in self._tasks:
-                self.start(work)
+        for work_id in await self._units.run(partial(left_by_others, now=now())) if is_left else ():
+            if work_id not in self._tasks:
+                self.start(work_id)
 
-    async def _in_turn(self, work: Accepted) -> Outcome | None:
+    async def _in_turn(self, work_id: UUID) -> Outcome | None:
         """None when another process has done it, or it has to be tried again later."""
         async with self._turns:
             if self._is_stopping:
                 return None
             try:
-                return await self._carried_out(work, await self._planned(work))
+                work = await self._units.run(partial(to_do, work_id=work_id))
+                return None if work is None else await self._done(work)
             except (Unavailable, SQLAlchemyError) as exc:
-                logger.warning("Accepted work %s waits: %s", work.id, exc)
+                logger.warning("Accepted work %s waits: %s", work_id, exc)
                 return None
-            except Exception:
-                # It would fail again in the same way: whoever asks for the answer is told.
-                logger.exception("Accepted work %s failed", work.id)
-                return await self._carried_out(work, partial(_refused, ProblemError(FAILED)))
+
+    async def _done(self, work: Accepted) -> Outcome | None:
+        try:
+            return await self._carried_out(work, await self._planned(work))
+        except (Unavailable, SQLAlchemyError):
+            raise
+        except Exception:
+            # It would fail again in the same way: whoever asks for the answer is told.
+            logger.exception("Accepted work %s failed", work.id)
+            return await self._carried_out(work, partial(_refused, ProblemError(FAILED)))
 
     async def _planned(self, work: Accepted) -> Work[Outcome]:
         try:

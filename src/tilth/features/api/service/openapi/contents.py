@@ -3,7 +3,7 @@
 from tilth.features.api.service.bodies import ACCEPTED
 from tilth.features.api.service.media import CSV, JSON, NDJSON
 from tilth.features.api.service.openapi.components import Part, Reference
-from tilth.kernel.plan.many import MOST_ROWS
+from tilth.kernel.plan.size import MOST_ROWS
 
 
 def new_rows_body(schema: Reference) -> Part:

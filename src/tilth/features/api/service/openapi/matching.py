@@ -18,7 +18,7 @@ from tilth.features.api.service.openapi.components import Part, Reference
 from tilth.features.api.service.openapi.contents import body_of
 from tilth.features.api.service.openapi.operations import plural
 from tilth.features.api.service.openapi.responses import changed
-from tilth.kernel.plan.many import MOST_ROWS
+from tilth.kernel.plan.size import MOST_ROWS
 from tilth.kernel.policy.access import Access
 
 _REFUSALS = (400, 401, 403, 406, 409, 422, 429, 503)

@@ -119,7 +119,7 @@ def _related_paths(
             related_changes(changing, access, key, relation, target.access, target.row, place.stem)
         ),
     )
-    if relation.links is None or target.key_part is None:
+    if relation.linkable is None or target.key_part is None:
         return
     other = {**target.key_part, "name": "other"}
     changes = dict(link_changes(changing, access, relation, [key, other], place.stem))

@@ -92,7 +92,7 @@ class Requests:
         """None for one that cannot be written from here."""
         if relation.local:
             return self._reference(rights, relation, target, creating=creating)
-        if relation.links is not None and is_addressable(target):
+        if relation.linkable is not None and is_addressable(target):
             return {"type": "array", "items": self._key(target), "maxItems": MOST_LINKS}
         if not (relation.remote and creating):
             return None
