@@ -3,8 +3,9 @@
     python bench/kill.py sqlite --seed 1 --kills 30 --writes 10000
     python bench/kill.py postgresql --seed 1 --kills 30 --writes 10000
 
-Clients create rows one by one and in batches. What was answered 201 or 200 must be stored, a batch
-whole or not at all, and each row must have exactly one event. PostgreSQL is started for the run;
+Clients create rows one by one and in batches, change them and delete them. What was answered with
+success must be stored, a batch whole or not at all, each row must have been created by exactly one
+event, and the last event of a row must say what is stored. PostgreSQL is started for the run;
 it is `tilth serve` that is killed, by SIGKILL, at moments that the seed decides.
 """
 
@@ -19,15 +20,18 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import httpx
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
+from tilth.kernel.store.outbox import EVENTS
 from tilth.kernel.store.sync import sync_engine
 
 ROOT = Path(__file__).parent.parent
@@ -45,9 +49,10 @@ class Entry(Base):
     __tablename__ = "entry"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     group: Mapped[str | None] = mapped_column(String(40))
+    count: Mapped[int] = mapped_column(default=0)
 
 app = Tilth()
-app.expose(Entry, Policy(read=public, create=public))
+app.expose(Entry, Policy(read=public, write=public))
 """
 
 BATCH = 5
@@ -56,16 +61,24 @@ CLIENTS = 8
 
 @dataclass(slots=True)
 class Ledger:
-    """names: of rows that were acknowledged one by one. groups: of batches that were, as a whole."""
+    """names: of rows that were acknowledged one by one. groups: of batches that were, as a whole.
+
+    counts: row → the last count that was acknowledged. gone: rows whose deletion was.
+    leaving: rows whose deletion was asked for and may have happened.
+    """
 
     wanted: int
     names: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    leaving: set[str] = field(default_factory=set)
+    changes: int = 0
     unknown: int = 0
 
     @property
     def acknowledged(self) -> int:
-        return len(self.names) + BATCH * len(self.groups)
+        return len(self.names) + BATCH * len(self.groups) + self.changes + len(self.gone)
 
     @property
     def is_full(self) -> bool:
@@ -74,26 +87,47 @@ class Ledger:
 
 async def write_on(client: int, base: str, ledger: Ledger, chance: random.Random) -> None:
     """Until the ledger is full. A request without an answer may or may not have been carried out."""
-    number = 0
+    number, own = 0, list[str]()
     async with httpx.AsyncClient(base_url=base, timeout=10) as http:
         while not ledger.is_full:
             number += 1
             name = f"c{client}-{number}"
             try:
-                if chance.random() < 0.2:
+                dice = chance.random()
+                if dice < 0.2:
                     await _batch(http, name, ledger)
+                elif dice < 0.6 or not own:
+                    await _single(http, name, ledger, own)
+                elif dice < 0.9:
+                    await _change(http, chance.choice(own), number, ledger)
                 else:
-                    await _single(http, name, ledger)
+                    await _delete(http, own.pop(chance.randrange(len(own))), ledger)
             except httpx.ConnectError:
                 await asyncio.sleep(0.05)
             except httpx.HTTPError:
                 ledger.unknown += 1
 
 
-async def _single(http: httpx.AsyncClient, name: str, ledger: Ledger) -> None:
+async def _single(http: httpx.AsyncClient, name: str, ledger: Ledger, own: list[str]) -> None:
     answer = await http.post("/api/entries", json={"name": name})
     if answer.status_code == 201:
         ledger.names.append(name)
+        own.append(name)
+
+
+async def _change(http: httpx.AsyncClient, name: str, count: int, ledger: Ledger) -> None:
+    """Counts of a row only grow, so that one without an answer shows as a larger one."""
+    answer = await http.patch(f"/api/entries/{name}", json={"count": count})
+    if answer.status_code == 200:
+        ledger.counts[name] = count
+        ledger.changes += 1
+
+
+async def _delete(http: httpx.AsyncClient, name: str, ledger: Ledger) -> None:
+    ledger.leaving.add(name)
+    answer = await http.delete(f"/api/entries/{name}")
+    if answer.status_code == 204:
+        ledger.gone.add(name)
 
 
 async def _batch(http: httpx.AsyncClient, name: str, ledger: Ledger) -> None:
@@ -181,22 +215,40 @@ async def ordeal(server: Server, ledger: Ledger, kills: int, chance: random.Rand
 def findings(engine: Engine, ledger: Ledger) -> Iterator[str]:
     """What is wrong with the database, compared with what was acknowledged."""
     with engine.connect() as connection:
-        rows = connection.execute(text('SELECT name, "group" FROM entry')).all()
-        told = connection.execute(text("SELECT count(*) FROM tilth_event")).scalar_one()
+        rows = connection.execute(text('SELECT name, "group", "count" FROM entry')).all()
+        events = connection.execute(select(EVENTS).order_by(EVENTS.c.id)).all()
         if engine.dialect.name == "sqlite":
             verdict = connection.execute(text("PRAGMA integrity_check")).scalar_one()
             if verdict != "ok":
                 yield f"integrity_check says {verdict}"
-    names, sizes = {name for name, _ in rows}, dict[str, int]()
-    for _, group in rows:
+    counts, sizes = {name: count for name, _, count in rows}, dict[str, int]()
+    for _, group, _ in rows:
         if group is not None:
             sizes[group] = sizes.get(group, 0) + 1
-    lost = [name for name in ledger.names if name not in names]
+    lost = [name for name in ledger.names if name not in counts.keys() | ledger.leaving]
     lost += [group for group in ledger.groups if group not in sizes]
     yield from (f"{name} was acknowledged and is lost" for name in lost)
     yield from (f"{group} has {n} of {BATCH} rows" for group, n in sizes.items() if n != BATCH)
-    if told != len(rows):
-        yield f"{len(rows)} rows have {told} events"
+    yield from (f"{name} is back" for name in ledger.gone & counts.keys())
+    for name, count in ledger.counts.items():
+        if counts.get(name, count) < count:
+            yield f"{name} counts {counts[name]}, and {count} was acknowledged"
+    yield from _told_wrongly(events, counts)
+
+
+def _told_wrongly(events: Sequence[Any], counts: Mapping[str, int]) -> Iterator[str]:
+    created: Counter[str] = Counter()
+    last: dict[str, int] = {}
+    for event in events:
+        [name] = event.key
+        created[name] += event.type == "entry.created"
+        last |= {name: event.after["count"]} if event.after else {}
+        if event.after is None:
+            last.pop(name, None)
+    yield from (f"{name} was created by {n} events" for name, n in created.items() if n != 1)
+    if last != counts:
+        wrong = last.items() ^ counts.items()
+        yield f"the events tell of {len(wrong)} rows otherwise than they are, such as {min(wrong)}"
 
 
 @contextmanager

@@ -1,13 +1,15 @@
 """Any sequence of changes by two actors leaves what a plain-Python reading of them says.
 
 The same machine runs on both databases: create, patch, replace, link, unlink, delete, with current,
-stale and no conditions, allowed and not. After each step everything is read back.
+stale and no conditions, allowed and not, one by one and in batches. After each step everything is
+read back.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -93,6 +95,74 @@ class World:
     tags: dict[int, str] = field(default_factory=dict)
     items: dict[int, Thing] = field(default_factory=dict)
     events: int = 0
+
+
+STEPS = ("shop", "item", "rename", "drop")
+
+
+@dataclass
+class Attempt:
+    """A batch as it should go. world: as it will be; new rows have the negative of their place + 1.
+
+    status: 200, or that of the first operation that is refused.
+    """
+
+    world: World
+    by: Actor
+    operations: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 200
+
+    def add(self, step: str, name: str, key: int) -> None:
+        place = -len(self.operations) - 1
+        refused = {
+            "shop": self._shop,
+            "item": self._item,
+            "rename": self._rename,
+            "drop": self._drop,
+        }[step](name, key, place)
+        if self.status == 200 and refused is not None:
+            self.status = refused
+        self.world.events += 1
+
+    def _post(self, path: str, body: dict[str, Any]) -> None:
+        self.operations.append({"method": "POST", "path": path, "body": body})
+
+    def _shop(self, name: str, _: int, place: int) -> int | None:
+        self._post("/api/shops", {"name": name})
+        taken = name in self.world.shops.values()
+        self.world.shops[place] = name
+        return 409 if taken else None
+
+    def _item(self, name: str, _: int, place: int) -> int | None:
+        """In the shop that was made last in this batch, if there is one."""
+        made = [shop for shop in self.world.shops if shop < 0]
+        shop_id = made[-1] if made else None
+        sent = None if shop_id is None else {"$ref": f"{-shop_id - 1}.id"}
+        self._post("/api/items", {"title": name, "stock": 1, "shop_id": sent})
+        self.world.items[place] = Thing(name, 1, str(self.by.id), shop_id)
+        return None
+
+    def _rename(self, name: str, key: int, _: int) -> int | None:
+        body = {"title": f"{name}{name}"}
+        self.operations.append({"method": "PATCH", "path": f"/api/items/{key}", "body": body})
+        item = self.world.items.get(key)
+        if item is None:
+            return 404
+        if not _may_update(item, self.by):
+            return 403
+        self.world.items[key] = replace(item, **body)
+        self.world.events -= self.world.items[key] == item
+        return None
+
+    def _drop(self, _: str, key: int, __: int) -> int | None:
+        self.operations.append({"method": "DELETE", "path": f"/api/items/{key}"})
+        item = self.world.items.get(key)
+        if item is None:
+            return 404
+        if item.owner != self.by.id:
+            return 403
+        del self.world.items[key]
+        return None
 
 
 actors = st.sampled_from([ANN, BEN])
@@ -286,6 +356,32 @@ class Changes(RuleBasedStateMachine):
             assert answer.status_code == 204
             del self.world.shops[key]
             self.world.events += 1
+
+    @rule(
+        by=actors,
+        steps=st.lists(st.tuples(st.sampled_from(STEPS), names, picks), min_size=1, max_size=4),
+    )
+    def batch(self, by: Actor, steps: list[tuple[str, str, int]]) -> None:
+        attempt = Attempt(deepcopy(self.world), by)
+        for step, name, n in steps:
+            attempt.add(step, name, self.pick(self.world.items, n))
+        answer = self.ask("POST", "/api/batch", {"operations": attempt.operations}, by)
+        assert answer.status_code == attempt.status
+        if attempt.status == 200:
+            made = [result["body"] for result in answer.json()["results"]]
+            self.world = attempt.world
+            self.world.shops = {
+                made[-key - 1]["id"] if key < 0 else key: name
+                for key, name in self.world.shops.items()
+            }
+            self.world.items = {
+                made[-key - 1]["id"] if key < 0 else key: thing
+                for key, thing in self.world.items.items()
+            }
+            for key, thing in self.world.items.items():
+                if thing.shop_id is not None and thing.shop_id < 0:
+                    shop_id = made[-thing.shop_id - 1]["id"]
+                    self.world.items[key] = replace(thing, shop_id=shop_id)
 
     @invariant()
     def everything_is_as_it_should_be(self) -> None:

@@ -210,6 +210,15 @@ REFUSED: dict[str, tuple[Operation, int, dict[str, str]]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"), [("/api/teams/1", "PUT, PATCH"), ("/api/heroes", "POST")]
+)
+def test_methods_that_are_named_are_those_of_a_batch(ask: Ask, path: str, methods: str) -> None:
+    refused = ask("/api/batch", method="POST", json={"operations": [op("DELETE", path)]})
+
+    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_nothing_is_kept_when_an_operation_is_refused_for(ask: Ask, case: str) -> None:
     operation, status, expected = REFUSED[case]

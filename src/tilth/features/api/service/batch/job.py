@@ -12,7 +12,7 @@ import orjson
 from tilth.errors import Fault, MethodNotAllowed, ProblemError, invalid
 from tilth.features.api.service.addresses import Address, address_of, check_is_here
 from tilth.features.api.service.allowed import declared_methods
-from tilth.features.api.service.batch.operations import Operation
+from tilth.features.api.service.batch.operations import METHODS, Operation
 from tilth.features.api.service.batch.references import body_with, path_with
 from tilth.features.api.service.changes import Conditions, change_intent
 from tilth.features.api.service.media import JSON
@@ -89,7 +89,8 @@ def _intent(
 def _check_method(method: str, address: Address, sight: Sight) -> None:
     """Raises what a request of its own would be answered with."""
     declared = declared_methods(sight, address, writable=True)
-    one_row = [m for m in declared if address.place != "collection" or m not in ("PATCH", "DELETE")]
+    of_one_row = METHODS if address.place != "collection" else ("POST",)
+    one_row = [each for each in declared if each in of_one_row]
     if method in one_row:
         return
     check_is_here(sight, address)
