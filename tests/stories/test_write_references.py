@@ -206,6 +206,22 @@ def test_whoever_may_see_it_may_choose_it(ask: Ask) -> None:
     assert ask("/api/members/2", method="PATCH", json={"pet_id": 1}).status_code == 200
 
 
+def test_a_part_of_a_key_is_judged_with_the_rest_of_it(ask: Ask) -> None:
+    seated = ask("/api/members", method="POST", json={"seat_row": "A", "seat_number": OPEN})
+
+    answers = [
+        ask(seated.headers["location"], method="PATCH", json={"seat_number": number})
+        for number in (HIDDEN, ABSENT)
+    ]
+
+    assert told(answers[0]) == told(answers[1])
+    assert answers[0].status_code == 409
+    assert [fault["pointer"] for fault in answers[0].json()["errors"]] == [
+        "/seat_row",
+        "/seat_number",
+    ]
+
+
 WRONG_KEYS: dict[str, tuple[str, Any, list[str]]] = {
     "the second of two": (
         "/api/entries",

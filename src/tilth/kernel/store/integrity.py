@@ -123,6 +123,8 @@ def _columns_of(access: Access, name: str | None) -> list[str]:
 
     A CHECK written as text does not say its columns: those whose names occur in it are taken.
     """
+    if name is None:
+        return []
     tables = [table for table in access.resource.tables if isinstance(table, Table)]
     for table in tables:
         for each in _constraints(table):
@@ -130,7 +132,7 @@ def _columns_of(access: Access, name: str | None) -> list[str]:
                 named = list(each.columns) or _mentioned(table, str(getattr(each, "sqltext", "")))
                 return [f"{table.name}.{column.name}" for column in named]
     # SQLite shows a CHECK without a name by its text.
-    return [f"{t.name}.{column.name}" for t in tables for column in _mentioned(t, name or "")]
+    return [f"{t.name}.{column.name}" for t in tables for column in _mentioned(t, name)]
 
 
 def _mentioned(table: Table, text: str) -> list[Column[Any]]:

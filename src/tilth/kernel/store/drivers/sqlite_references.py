@@ -15,7 +15,9 @@ from sqlalchemy import (
     Connection,
     Engine,
     ForeignKeyConstraint,
+    Insert,
     Table,
+    Update,
     event,
     exists,
     literal_column,
@@ -43,22 +45,31 @@ def _explain(context: ExceptionContext) -> None:
     asked: Any = context.execution_context
     if getattr(exc, "sqlite_errorcode", 0) != sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
         return
-    compiled = getattr(asked, "compiled", None)
-    table = getattr(getattr(compiled, "statement", None), "table", None)
+    statement = getattr(getattr(asked, "compiled", None), "statement", None)
     connection = context.connection
-    is_change = asked is not None and (asked.isinsert or asked.isupdate)
-    if connection is None or not is_change or not isinstance(table, Table):
+    if connection is not None and isinstance(statement, Insert | Update):
+        setattr(exc, _FOUND, list(_broken(connection, statement, asked.compiled_parameters)))
+
+
+def _broken(connection: Connection, statement: Insert | Update, rows: list[Row]) -> Iterator[str]:
+    """Of the first row that breaks any."""
+    table = statement.table
+    if not isinstance(table, Table):
         return
-    setattr(exc, _FOUND, list(_broken(connection, table, asked.compiled_parameters)))
-
-
-def _broken(connection: Connection, table: Table, rows: list[Row]) -> Iterator[str]:
-    """Of the first row that breaks any. A key of which a part is not written is not looked at."""
-    for row in rows:
+    for written in rows:
+        row = {**_stored(connection, statement, table, written), **written}
         found = [key for key in table.foreign_key_constraints if _is_broken(connection, key, row)]
         if found:
             yield from (f"{table.name}.{column.name}" for key in found for column in key.columns)
             return
+
+
+def _stored(connection: Connection, statement: Insert | Update, table: Table, written: Row) -> Row:
+    """What is not written anew: a part of a key, perhaps."""
+    if not isinstance(statement, Update) or statement.whereclause is None:
+        return {}
+    found = connection.execute(select(table).where(statement.whereclause), written).first()
+    return {} if found is None else dict(zip(table.columns.keys(), found, strict=True))
 
 
 def _is_broken(connection: Connection, key: ForeignKeyConstraint, row: Row) -> bool:
