@@ -164,6 +164,7 @@ def failures_of_changes(
     phase: str,
     examples: int,
     methods: Sequence[str] = CHANGING,
+    by: Mapping[str, str] = ADMIN,
 ) -> tuple[list[str], int]:
     _without_parameters(document, BEYOND_SCHEMA)
     _with_json_bodies(document)
@@ -172,7 +173,7 @@ def failures_of_changes(
         "generation": {**CONFIG["generation"], "max-examples": examples},
         "phases": {name: {"enabled": name == phase} for name in CONFIG["phases"]},
         "checks": CHECKS_OF_CHANGES,
-        "headers": ADMIN,
+        "headers": dict(by),
     }
     return _failures(app, document, config, methods)
 
@@ -207,11 +208,19 @@ def test_every_corner_of_a_body_is_taken_or_refused_as_described(filled_url: str
     assert requests > 100
 
 
-def test_rows_that_are_created_are_read_changed_and_deleted_by_links(filled_url: str) -> None:
-    app = heroes(filled_url)
-    document, methods = document_of(app, ADMIN), ("GET", *CHANGING)
+STATEFUL_EXAMPLES = 25
 
-    failed, requests = failures_of_changes(app, document, "stateful", 2, methods)
+
+@pytest.mark.parametrize("by", [ADMIN, LEAGUE, {}], ids=["admin", "league", "anyone"])
+def test_rows_that_are_created_are_read_changed_and_deleted_by_links(
+    filled_url: str, by: Mapping[str, str]
+) -> None:
+    app = heroes(filled_url)
+    document, methods = document_of(app, by), ("GET", *CHANGING)
+
+    failed, requests = failures_of_changes(
+        app, document, "stateful", STATEFUL_EXAMPLES, methods, by
+    )
 
     assert failed == []
     assert requests > 10
