@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tilth.cli import user_commands
+from tilth.cli.db import commands as db_commands
 from tilth.cli.migrate.commands import migrate_commands
 from tilth.cli.options import (
     ActorOption,
@@ -42,10 +43,7 @@ def command_line() -> typer.Typer:
     cli.add_typer(policies, name="policy")
     cli.add_typer(migrate_commands(), name="migrate")
     cli.add_typer(user_commands.commands(), name="user")
-    databases = typer.Typer(invoke_without_command=True, suggest_commands=False)
-    databases.callback()(db)
-    databases.command()(move)
-    cli.add_typer(databases, name="db")
+    cli.add_typer(db_commands.commands(), name="db")
     return cli
 
 
@@ -86,11 +84,6 @@ def tilth(
 
 def policy(context: typer.Context) -> None:
     """Ask what policies decide."""
-    help_alone(context)
-
-
-def db(context: typer.Context) -> None:
-    """Look after the database of an application."""
     help_alone(context)
 
 
@@ -296,25 +289,6 @@ def wire(
 
     with telling_failures(as_json, traceback):
         wire(app, resource, key, as_json=as_json)
-
-
-def move(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="URL of the database there is.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="URL of one without its tables.")],
-    app: AppOption = None,
-    as_json: JsonOption = False,
-    traceback: TracebackOption = False,
-) -> None:
-    """Move all rows to another database.
-
-    Tables are those of the application's models. Rows are compared in the end; after a stop, the
-    same command goes on. FROM is only read.
-    """
-    from tilth.cli.move import move
-    from tilth.cli.talk import telling_failures
-
-    with telling_failures(as_json, traceback):
-        move(source, target, app, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, MetaData, QueuePool, Table, create_engine, event, inspect
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from tilth.errors import CommandError, SetupError
 from tilth.kernel.store.drivers.failure import Failure
@@ -134,6 +136,15 @@ def missing_columns(engine: Engine, tables: Iterable[Table]) -> list[str]:
 def _missing(connection: Connection, tables: Iterable[Table]) -> Iterator[Table]:
     inspector = inspect(connection)
     return (table for table in tables if not inspector.has_table(table.name, schema=table.schema))
+
+
+@contextmanager
+def explained(url: str | URL) -> Iterator[None]:
+    """Whatever goes wrong with the database becomes a CommandError of one sentence."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
+        raise explain_connection_error(exc, url) from exc
 
 
 def explain_connection_error(exc: BaseException, url: str | URL) -> CommandError:

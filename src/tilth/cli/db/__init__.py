@@ -1,0 +1,1 @@
+"""`tilth db …`: what looks after the database of an application."""

@@ -1,0 +1,1 @@
+"""One database → one file that holds all of it, and back."""
