@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import distribution
 from pathlib import Path
+from shutil import which
 from threading import Event, Thread
 from typing import Any
 
@@ -250,6 +251,9 @@ def test_a_backup_that_nobody_can_try_is_kept_and_said_to_be(
 
 
 def test_a_terminal_is_one_on_the_database(filled: str, tmp_path: Path) -> None:
+    if filled.startswith("sqlite") and which("sqlite3") is None:
+        pytest.skip("needs the program sqlite3")
+
     def typed(line: str, *options: str) -> subprocess.CompletedProcess[str]:
         environment = clean_environment({"TILTH_DATABASE": filled, "PATH": PATH})
         command = [*COMMAND, "db", "shell", *options, "--app", FLEET]
