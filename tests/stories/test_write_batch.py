@@ -341,6 +341,50 @@ def test_client_may_do_without_the_rows(ask: Ask) -> None:
     assert ask(results[0]["headers"]["location"], by=ANN).json()["name"] == "grown"
 
 
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_references_make_no_body_deeper_than_one_may_be(ask: Ask) -> None:
+    """The body is one level, and the notes of the first are 59."""
+
+    def second(levels: int) -> Response:
+        reference: Any = {"$ref": "first.notes"}
+        for _ in range(levels):
+            reference = [reference]
+        return batch(
+            ask,
+            op("POST", "/api/heroes", {"name": f"a{levels}", "notes": nested(59)}, name="first"),
+            op("POST", "/api/heroes", {"name": f"b{levels}", "notes": reference}),
+        )
+
+    fits, too_deep = second(4), second(5)
+
+    assert fits.status_code == 200
+    assert too_deep.status_code == 422
+    assert faults(too_deep) == {"/operations/1/body/notes/0/0/0/0/0": "bad_reference"}
+
+
+def test_references_stand_for_no_more_than_a_body_may_hold(ask: Ask) -> None:
+    """Each operation would double what the one before has stored."""
+    before = names(ask)
+    operations = [
+        op("PATCH", "/api/heroes/1", {"notes": [{"$ref": f"{i}.notes"}] * 2}) for i in range(20)
+    ]
+
+    refused = batch(
+        ask, op("PATCH", "/api/heroes/1", {"notes": {"text": "x" * 100_000}}), *operations
+    )
+
+    assert (refused.status_code, refused.json()["code"]) == (413, "references_too_large")
+    assert faults(refused) == {"/operations/3": "references_too_large"}
+    assert names(ask) == before
+    assert ask("/api/heroes/1", by=ANN).json()["notes"] is None
+
+
 def test_object_that_looks_like_a_reference_can_be_stored(ask: Ask) -> None:
     body = {"name": "kid", "notes": {"$$ref": "#/else", "more": [{"$$ref": 1}]}}
 

@@ -33,7 +33,9 @@ def parse_json(body: bytes, limits: JsonLimits) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _refused_by_parser(body, error, limits) from error
-    if _exceeds_depth(body, value, limits.depth):
+    # Nesting needs that many brackets to begin with; most bodies have too few to look further.
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > limits.depth and is_deeper(value, limits.depth):
         raise _too_deep(limits)
     return _exact(body.decode(), limits)
 
@@ -60,10 +62,8 @@ def _exact(text: str, limits: JsonLimits) -> Any:
     return json.loads(text, parse_int=integer, object_pairs_hook=members)
 
 
-def _exceeds_depth(body: bytes, value: Any, depth: int) -> bool:
-    # Nesting needs that many brackets to begin with; most bodies have too few to look further.
-    if body.count(b"[") + body.count(b"{") <= depth:
-        return False
+def is_deeper(value: Any, depth: int) -> bool:
+    """Whether more arrays and objects than that are inside each other."""
     level: list[Any] = [[value]]
     for _ in range(depth + 1):
         level = [

@@ -76,7 +76,9 @@ async def job_for(write: Write, address: Address, wanted: Preferences) -> Job:
         _refuse_parameters(request)
         body = await json_body(request, "batch")
         operations = operations_from(body, write.base)
-        return batch_job(operations, write.backend.conditional, write.base, wanted)
+        backend = write.backend
+        limits = backend.settings.web
+        return batch_job(operations, backend.conditional, write.base, wanted, limits)
     if address.place == "collection" and request.method != "POST":
         return await _collection_job(write, address, wanted)
     if request.method == "POST":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import orjson
 
@@ -13,7 +12,7 @@ from tilth.errors import Fault, MethodNotAllowed, ProblemError, invalid
 from tilth.features.api.service.addresses import Address, address_of, check_is_here
 from tilth.features.api.service.allowed import declared_methods
 from tilth.features.api.service.batch.operations import METHODS, Operation
-from tilth.features.api.service.batch.references import body_with, path_with
+from tilth.features.api.service.batch.references import Results, Row, body_with, path_with
 from tilth.features.api.service.changes import Conditions, change_intent
 from tilth.features.api.service.media import JSON
 from tilth.features.api.service.outcome import TOLD, Job, Outcome, outcome_of
@@ -24,26 +23,32 @@ from tilth.kernel.plan.size import Size
 from tilth.kernel.plan.write import plan_write
 from tilth.kernel.store.apply import Change, apply
 from tilth.kernel.store.scope import Scope
-
-Row = Mapping[str, Any]
+from tilth.settings import WebSettings
 
 
 def batch_job(
-    operations: Sequence[Operation], conditional: Collection[str], base: str, wanted: Preferences
+    operations: Sequence[Operation],
+    conditional: Collection[str],
+    base: str,
+    wanted: Preferences,
+    limits: WebSettings,
 ) -> Job:
-    """conditional: resources whose rows are changed with if_match only."""
+    """conditional: resources whose rows are changed with if_match only.
+
+    limits: of bodies, kept by what references make of them as well.
+    """
 
     def job(scope: Scope) -> Outcome:
-        rows: dict[str, Row | None] = {}
+        done = Results(limits.json_depth, limits.json_bytes)
         size = Size()
         results: list[dict[str, object]] = []
         for operation in operations:
             with _told_where(operation):
-                intent = _intent(operation, rows, scope.sight, conditional)
+                intent = _intent(operation, done, scope.sight, conditional)
             with _told_where(operation, "/body"):
                 plan = plan_write(replace(intent, size=size), scope.sight)
                 change = apply(scope, plan)
-            rows |= dict.fromkeys(_names(operation), _row_of(change))
+            done.rows |= dict.fromkeys(_names(operation), _row_of(change))
             results.append(_result(outcome_of(change, base, Preferences(minimal=wanted.minimal))))
             # The next one finds what is stored, as a request of its own would.
             scope.session.expunge_all()
@@ -74,14 +79,14 @@ def _result(outcome: Outcome) -> dict[str, object]:
 
 
 def _intent(
-    operation: Operation, rows: Mapping[str, Row | None], sight: Sight, conditional: Collection[str]
+    operation: Operation, done: Results, sight: Sight, conditional: Collection[str]
 ) -> WriteIntent:
-    path = path_with(rows, operation.path, "/path")
+    path = path_with(done, operation.path, "/path")
     address = address_of(path.removeprefix("/").split("/"), sight)
     _check_method(operation.method, address, sight)
     if operation.method != "DELETE" and address.place != "link" and not operation.has_body:
         raise invalid([Fault("/body", "required", "Is required.")])
-    body = body_with(rows, operation.body, "/body")
+    body = body_with(done, operation.body, "/body")
     conditions = Conditions(() if operation.if_match is None else (operation.if_match,))
     return change_intent(operation.method, address, body, conditions, conditional)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from tilth.errors import Fault, invalid
+from tilth.errors import Fault, PayloadTooLarge, invalid
 from tilth.features.api.service.links import encoded_part
 from tilth.kernel.plan.body import member
+from tilth.runtime.web.json import is_deeper
 
-Results = Mapping[str, Mapping[str, Any] | None]
-"""Name or number of an operation that is done → its row as the caller may read it, if there is one."""
+Row = Mapping[str, Any]
 
 _IN_PATH = re.compile(r"\{\$ref:([^{}]*)\}")
 _TARGET = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*|0|[1-9][0-9]{0,2})\.(.+)", re.DOTALL | re.ASCII)
@@ -33,6 +33,40 @@ class Place:
 class Target:
     operation: str
     field: str
+
+
+@dataclass(slots=True)
+class Results:
+    """What later operations may refer to, and how much of it they may still be made of.
+
+    rows: name or number of an operation that is done → its row as the caller may read it, if there
+        is one.
+    depth: arrays and objects inside each other in one body. bytes_left: of JSON, for all references
+        of the batch together. A reference is short, and what it stands for need not be: without a
+        bound each operation could store many times what was sent.
+    """
+
+    depth: int
+    bytes_left: int
+    rows: dict[str, Row | None] = field(default_factory=dict)
+
+    def value(self, text: Any, pointer: str) -> Any:
+        """Raises Invalid, and PayloadTooLarge when there is no room for it."""
+        target = target_of(text)
+        row = self.rows.get(target.operation) if target is not None else None
+        if target is None or row is None or target.field not in row:
+            raise _bad(pointer, f"The result of that operation has no {text!r} that you may read.")
+        value = row[target.field]
+        self.bytes_left -= len(orjson.dumps(value))
+        if self.bytes_left < 0:
+            detail = (
+                "What the references of a batch stand for is together larger than a body may be."
+            )
+            raise PayloadTooLarge(detail, code="references_too_large")
+        # One step of the pointer is "/body" itself.
+        if is_deeper(value, self.depth - pointer.count("/") + 1):
+            raise _bad(pointer, f"With this value the body nests deeper than {self.depth} levels.")
+        return value
 
 
 def target_of(text: Any) -> Target | None:
@@ -59,13 +93,13 @@ def _places_in_body(value: Any, pointer: str) -> Iterator[Place]:
 
 
 def body_with(results: Results, body: Any, pointer: str) -> Any:
-    """Raises Invalid. `{"$$ref": x}` stands for the object `{"$ref": x}` itself."""
+    """Raises Invalid, PayloadTooLarge. `{"$$ref": x}` stands for the object `{"$ref": x}` itself."""
     if isinstance(body, list):
         return [body_with(results, each, f"{pointer}/{at}") for at, each in enumerate(body)]
     if not isinstance(body, dict):
         return body
     if body.keys() == {_REF}:
-        return _value(results, body[_REF], pointer)
+        return results.value(body[_REF], pointer)
     return {
         name[1:] if name == f"${_REF}" else name: body_with(results, each, pointer + member(name))
         for name, each in body.items()
@@ -76,20 +110,12 @@ def path_with(results: Results, path: str, pointer: str) -> str:
     """A value is encoded as the part of a key: it cannot lead elsewhere. Raises Invalid."""
 
     def part(found: re.Match[str]) -> str:
-        value = _value(results, found[1], pointer)
+        value = results.value(found[1], pointer)
         if value is None or isinstance(value, list | dict):
             raise _bad(pointer, f"{found[1]!r} is null or a list, and no part of an address.")
         return encoded_part(value if isinstance(value, str) else orjson.dumps(value).decode())
 
     return _IN_PATH.sub(part, path)
-
-
-def _value(results: Results, text: Any, pointer: str) -> Any:
-    target = target_of(text)
-    row = results.get(target.operation) if target is not None else None
-    if target is None or row is None or target.field not in row:
-        raise _bad(pointer, f"The result of that operation has no {text!r} that you may read.")
-    return row[target.field]
 
 
 def _bad(pointer: str, detail: str) -> Exception:
