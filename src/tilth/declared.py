@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tilth.errors import Finding
@@ -44,6 +44,31 @@ def policy_findings_of(declared: Sequence[Declared], resolved: Resolved) -> Iter
             # A function before each change may give the values that no client may.
             excused = NEVER_GIVEN if each.before else None
             yield from (finding for finding in found if finding.code != excused)
+            yield from _overruled(each, declared, known)
+
+
+def _overruled(
+    each: Declared,
+    others: Sequence[Declared],
+    known: Mapping[type, tuple[Resource, Collection[str]]],
+) -> Iterator[Finding]:
+    """Rows of a class are rows of the classes it inherits from as well, where those are exposed."""
+    model = each.exposure.model
+    for other in others:
+        base = other.exposure.model
+        is_base = base in known and base is not model and issubclass(model, base)
+        if is_base and other.policy is not None and other.policy is not each.policy:
+            name = known[base][0].name
+            yield Finding(
+                "policy.inherited",
+                known[model][0].title,
+                f"has a policy, and its rows are also rows of {name}, where the policy, the "
+                f"functions and the events of {base.__name__} are asked, and these are not.",
+                f"Let the policy of {base.__name__} leave such rows out, give both the same Policy "
+                f"object, or expose one of the two.",
+                "warning",
+                each.exposure.where,
+            )
 
 
 def caller() -> str:

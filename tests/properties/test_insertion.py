@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import JSON, ForeignKey, Numeric, String, event, select, text
+from sqlalchemy import JSON, ForeignKey, Numeric, String, event, null, select, text
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     MappedAsDataclass,
     Session,
+    class_mapper,
     mapped_column,
     sessionmaker,
     validates,
@@ -139,10 +140,13 @@ Store = Callable[[Session, type, list[Values]], None]
 
 
 def by_orm(session: Session, model: type, rows: list[Values]) -> None:
+    """None is the lack of a value to the ORM, and null() says that NULL is meant."""
+    columns = class_mapper(model).columns
     for values in rows:
         entity = model()
         for name, value in values.items():
-            setattr(entity, name, value)
+            means_null = value is None and not columns[name].type.should_evaluate_none
+            setattr(entity, name, null() if means_null and columns[name].nullable else value)
         session.add(entity)
     session.flush()
 

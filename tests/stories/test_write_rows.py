@@ -352,13 +352,18 @@ def test_change_of_another_version_is_refused_with_the_current_tag(ask: Ask) -> 
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("condition", ['"x"', 'W/"x"', "nonsense", ""])
-def test_condition_that_does_not_hold_is_412(ask: Ask, method: str, condition: str) -> None:
-    answer = ask(
-        "/api/items/1", method=method, json={"title": "x"}, headers={"if-match": condition}
-    )
+@pytest.mark.parametrize(
+    ("condition", "status"), [('"x"', 412), ('W/"x"', 412), ("nonsense", 400), ("", 400)]
+)
+def test_condition_that_does_not_hold_is_412_and_one_that_is_none_400(
+    ask: Ask, method: str, condition: str, status: int
+) -> None:
+    for header in ("if-match", "if-none-match") if status == 400 else ("if-match",):
+        answer = ask(
+            "/api/items/1", method=method, json={"title": "x"}, headers={header: condition}
+        )
 
-    assert answer.status_code == 412
+        assert answer.status_code == status
     assert ask("/api/items/1").json() == ITEM
 
 

@@ -178,6 +178,11 @@ def test_refuses_with_a_sentence(type_: TypeEngine[Any], value: Any, sentence: s
     assert str(refused.value) == sentence
 
 
+def test_number_that_is_nearly_0_is_no_whole_one() -> None:
+    with pytest.raises(ValueError, match="close to 0"):
+        accepted(field_of(Integer()), Decimal("1e-400"))
+
+
 def test_null_is_accepted_where_it_may_be() -> None:
     assert accepted(field_of(Integer(), nullable=True), None) is None
 

@@ -154,6 +154,8 @@ def test_a_500_has_the_headers_of_any_other_answer(app, ask):
 
     assert answer.headers["x-request-id"] == REQUEST_ID
     assert answer.headers["x-content-type-options"] == "nosniff"
+    # The server ends it when an error comes through.
+    assert answer.headers["connection"] == "close"
 
 
 def test_a_handler_of_the_users_own_wins(ask):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tilth.errors import Fault
 from tilth.kernel.plan.change import Children, Key, Links, Row, WritePlan
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.plan.size import Size
-from tilth.kernel.policy.access import Rights
+from tilth.kernel.policy.access import Access, Rights
 from tilth.kernel.schema.bodies import accepted
 from tilth.kernel.schema.resource import Field, Relation
 from tilth.kit.text import sentence_list, suggest
@@ -27,7 +27,7 @@ Create = Callable[[Rights, Relation, Any, str], WritePlan | list[Fault]]
 class Reading:
     """What has been read of one body so far. creating: a new row, not a change of one.
 
-    size: of the whole request.
+    size: of the whole request. merges: objects are patches of JSON fields, collected in patches.
     """
 
     sight: Sight
@@ -35,10 +35,12 @@ class Reading:
     pointer: str
     creating: bool
     size: Size
+    merges: bool = False
     values: dict[str, Any] = field(default_factory=dict)
     links: list[Links] = field(default_factory=list)
     children: list[Children] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    patches: set[str] = field(default_factory=set)
 
     def fault(self, name: str, code: str, detail: str, place: int | None = None) -> None:
         """place: of an item in the list that the member is."""
@@ -96,13 +98,36 @@ def writable(rights: Rights, *, creating: bool) -> Iterator[tuple[str, Field]]:
             yield name, found
 
 
+def is_needed_by_put(access: Access, found: Field) -> bool:
+    """Whether nobody knows what the field becomes in a row that is replaced, when it is not sent.
+
+    A default that is a value is known. One that is made anew each time, by a function or by the
+    database, would be another than the one the row was made with. A field that is masked on some
+    rows stays as it is.
+    """
+    if found.name in access.masked or plain_default(found) is not None:
+        return False
+    return found.has_default or not found.nullable
+
+
+def plain_default(found: Field) -> Any:
+    """The value of a new row, where it is always the same one; None otherwise."""
+    default = getattr(found.expression, "default", None)
+    return default.arg if default is not None and default.is_scalar else None
+
+
 def _read_field(reading: Reading, name: str, value: Any) -> None:
     refused = why_not_writable(reading.rights, name, creating=reading.creating)
     if refused is not None:
         reading.fault(name, *refused)
         return
+    found = reading.rights.access.fields[name]
+    if reading.merges and found.kind.name == "json" and isinstance(value, dict):
+        # What the model asks of a value, it asks of what becomes of it.
+        reading.patches.add(name)
+        found = replace(found, constraint=None)
     try:
-        reading.put(name, name, accepted(reading.rights.access.fields[name], value))
+        reading.put(name, name, accepted(found, value))
     except ValueError as exc:
         reading.fault(name, "null" if value is None else "bad_value", str(exc))
 

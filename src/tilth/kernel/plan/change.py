@@ -65,6 +65,7 @@ class WritePlan:
     if_none_match: entity tags of which none may be the row's, "*" for any.
     pointer: where in the request the row is described, such as "/lines/0".
     trusted: names of values that the developer's own code has set, whatever the actor may do.
+    patches: names of values that are merge patches of what the row holds (RFC 7396).
     """
 
     action: Action
@@ -79,11 +80,12 @@ class WritePlan:
     if_none_match: tuple[str, ...] | None = None
     pointer: str = ""
     trusted: frozenset[str] = frozenset()
+    patches: frozenset[str] = frozenset()
 
     @property
     def resource(self) -> Resource:
         return self.rights.access.resource
 
     def with_values(self, **values: Any) -> WritePlan:
-        """The same plan, writing these as well."""
-        return replace(self, values={**self.values, **values})
+        """The same plan, writing these as well, each as it will be stored."""
+        return replace(self, values={**self.values, **values}, patches=self.patches - values.keys())

@@ -46,6 +46,7 @@ class WriteIntent:
     if_none_match: entity tags of which none may be current, "*" for any.
     pointer: where in the request the body is, such as "/3" of a list.
     size: of the whole request that this belongs to; None where nobody counts.
+    merges: objects of JSON are merged into what the fields hold, and do not replace it (RFC 7396).
     """
 
     action: WriteAction
@@ -58,3 +59,4 @@ class WriteIntent:
     if_none_match: tuple[str, ...] | None = None
     pointer: str = ""
     size: Size | None = None
+    merges: bool = False

@@ -52,12 +52,16 @@ def plan_merge(
 def _without(
     resource: Resource, body: Mapping[str, object], on: Sequence[str]
 ) -> dict[str, object]:
-    """What the rows are told apart by is the same in both, and need not be writable in the old."""
+    """What the rows are told apart by is the same in both, and need not be writable in the old.
+
+    A key that the client chooses is that of a new row: the old one keeps its own.
+    """
+    known = {*on, *resource.key}
 
     def says_it(name: str) -> bool:
         relation = resource.relations.get(name)
         local = relation.local if relation is not None and name not in resource.fields else ()
-        return name in on or (bool(local) and set(local) <= set(on))
+        return name in known or (bool(local) and set(local) <= known)
 
     return {name: value for name, value in body.items() if not says_it(name)}
 

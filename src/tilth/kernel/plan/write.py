@@ -8,7 +8,14 @@ from typing import Any
 
 from tilth.errors import Fault, Forbidden, NotFound, Unauthenticated, invalid
 from tilth.kernel.plan.before import prepared
-from tilth.kernel.plan.body import Reading, member, read_body, writable
+from tilth.kernel.plan.body import (
+    Reading,
+    is_needed_by_put,
+    member,
+    plain_default,
+    read_body,
+    writable,
+)
 from tilth.kernel.plan.change import Action, Key, Reference, Row, WritePlan
 from tilth.kernel.plan.intent import WriteIntent
 from tilth.kernel.plan.read import key_values
@@ -209,7 +216,14 @@ def _references(sight: Sight, rights: Rights, values: Mapping[str, Any]) -> Iter
 
 def plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
     """The actor may update some rows at least. Raises Invalid."""
-    reading = Reading(sight, row.rights, intent.pointer, creating=False, size=_size(intent))
+    reading = Reading(
+        sight,
+        row.rights,
+        intent.pointer,
+        creating=False,
+        size=_size(intent),
+        merges=intent.merges,
+    )
     if not isinstance(intent.body, dict):
         raise invalid([Fault(intent.pointer, "bad_value", "Expected an object.")])
     read_body(reading, intent.body, _no_children)
@@ -225,6 +239,7 @@ def plan_update(intent: WriteIntent, sight: Sight, row: Row) -> WritePlan:
         references=tuple(_references(sight, row.rights, reading.values)),
         links=tuple(reading.links),
         pointer=intent.pointer,
+        patches=frozenset(reading.patches),
     )
     return _conditional(plan, intent)
 
@@ -238,16 +253,14 @@ def _fill_in(reading: Reading, sent: Mapping[str, Any]) -> None:
 
     A field that is masked on some rows stays: the client may not have seen its value.
     """
+    access = reading.rights.access
     for name, field in writable(reading.rights, creating=False):
-        if name in reading.values or name in sent or name in reading.rights.access.masked:
+        if name in reading.values or name in sent or name in access.masked:
             continue
-        default = getattr(field.expression, "default", None)
-        if default is not None and default.is_scalar:
-            reading.values[name] = default.arg
-        elif field.nullable:
-            reading.values[name] = None
-        else:
+        if is_needed_by_put(access, field):
             reading.fault(name, "required", "Is required: PUT replaces the whole row.")
+        else:
+            reading.values[name] = plain_default(field)
 
 
 def _plan_link(intent: WriteIntent, sight: Sight, near: Row) -> WritePlan:

@@ -60,6 +60,8 @@ def _boolean(field: Field, value: Json) -> bool:
 def _integer(field: Field, value: Json) -> int:
     """1.0 is an integer to JSON Schema."""
     number = _number(value, "a whole number")
+    if number == 0 and value:
+        raise ValueError("Expected a whole number, not one that is close to 0.")
     if number != int(number):
         raise ValueError(f"Expected a whole number, not {value}.")
     whole, allowed = int(number), integer_range(field.expression.type)

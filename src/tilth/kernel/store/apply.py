@@ -15,6 +15,7 @@ from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.cascades import tell_what_changed, watched_rows
 from tilth.kernel.store.insertion import insert_one
+from tilth.kernel.store.integrity import not_kept
 from tilth.kernel.store.linking import (
     ends_of,
     far_end,
@@ -24,6 +25,7 @@ from tilth.kernel.store.linking import (
     take_link,
 )
 from tilth.kernel.store.outbox import write_events
+from tilth.kernel.store.passed_over import no_row_passed_over
 from tilth.kernel.store.record import Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.telling import tell
@@ -104,11 +106,20 @@ def _stored(scope: Scope, plan: WritePlan, *, mapped: bool) -> tuple[Key, Any]:
         with entities.refusals_told(plan):
             parameters = insertion.parameters(values)
             if parameters is not None:
-                return insert_one(session, insertion, parameters), None
+                return kept(plan, insert_one(session, insertion, parameters)), None
     entity = entities.new(plan, values)
     session.add(entity)
-    entities.flush(session, plan)
+    with no_row_passed_over(session, type(entity), pointer=plan.pointer):
+        entities.flush(session, plan)
+    entities.settle(entity, values)
     return tuple(class_mapper(type(entity)).primary_key_from_instance(entity)), entity
+
+
+def kept(plan: WritePlan, key: Key) -> Key:
+    """Raises Conflict for a new row that has none."""
+    if not key or None in key:
+        raise not_kept(plan.pointer)
+    return key
 
 
 def owner_of(scope: Scope, plan: WritePlan) -> Record | None:
@@ -139,9 +150,12 @@ def _as_created(scope: Scope, plan: WritePlan, key: Key) -> Record:
 def checked(scope: Scope, plan: WritePlan, after: Record | None) -> Record:
     """The row as it is now, if it is one that the actor may have made of it."""
     action: Action = "create" if plan.action == "create" else "update"
-    if after is None or not after.granted[action]:
-        raise refusal(scope.sight, plan.rights, action)
+    if after is None:
+        raise not_kept(plan.pointer)
+    # First, or a rule over the row referred to would tell a hidden one from one that is absent.
     check_references(after.dangling, plan.pointer)
+    if not after.granted[action]:
+        raise refusal(scope.sight, plan.rights, action)
     if action == "create":
         check_masks(plan, after)
     return after
@@ -151,7 +165,7 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     before = found_row(scope, Row(plan.rights, plan.key), ("update",), entity=True)
     check_match(plan, before)
     check_masks(plan, before)
-    if entities.assign(before.entity, plan.values, plan.pointer):
+    if entities.change(plan, before.entity, plan.pointer):
         keep_up(scope, plan, before.entity)
         entities.flush(scope.session, plan)
         after = _as_updated(scope, plan)

@@ -7,28 +7,43 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, Table, inspect, update
 from sqlalchemy import delete as deletion_from
-from sqlalchemy.exc import CircularDependencyError, IntegrityError
+from sqlalchemy.exc import CircularDependencyError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Mapper, RelationshipDirection, Session, class_mapper
 
 from tilth.kernel.schema.tables import tables_of
-from tilth.kernel.store.integrity import FOREIGN_KEY, NOT_NULL, kind_of, still_referenced
+from tilth.kernel.store.drivers.failure import broken_rule
+from tilth.kernel.store.integrity import (
+    FOREIGN_KEY,
+    NOT_NULL,
+    is_raised_by_a_trigger,
+    kind_of,
+    still_referenced,
+)
+from tilth.kernel.store.passed_over import no_row_passed_over
 
 
 def delete(session: Session, *gone: Any) -> None:
-    """Raises Conflict when other rows refer to one of them."""
+    """Raises Conflict when other rows refer to one of them, or the database lets one stay."""
     try:
-        if any(_own_references(class_mapper(type(entity))) for entity in gone):
-            _delete_from_a_tree(session, gone)
-        else:
-            _delete(session, gone)
-    except IntegrityError as exc:
+        with no_row_passed_over(session, *{type(entity) for entity in gone}):
+            _delete_all(session, gone)
+    except DBAPIError as exc:
         # The ORM takes the reference out of rows that need one.
-        if kind_of(exc) in (FOREIGN_KEY, NOT_NULL):
+        if isinstance(exc, IntegrityError) and kind_of(exc) in (FOREIGN_KEY, NOT_NULL):
             raise still_referenced() from exc
+        if isinstance(exc, IntegrityError) or is_raised_by_a_trigger(exc):
+            raise broken_rule() from exc
         raise
     except AssertionError as exc:
         # It refuses to where the reference is part of their key.
         raise still_referenced() from exc
+
+
+def _delete_all(session: Session, gone: Sequence[Any]) -> None:
+    if any(_own_references(class_mapper(type(entity))) for entity in gone):
+        _delete_from_a_tree(session, gone)
+    else:
+        _delete(session, gone)
 
 
 def _delete(session: Session, gone: Sequence[Any]) -> None:

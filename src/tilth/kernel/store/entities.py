@@ -4,38 +4,91 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from inspect import signature
+from inspect import Parameter, Signature, signature
 from typing import Any
 
+from sqlalchemy import Column, inspect, null
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session, class_mapper
+from sqlalchemy.orm.attributes import flag_modified, set_committed_value
+from sqlalchemy.orm.exc import StaleDataError
 
 from tilth.errors import Fault, Invalid, invalid
 from tilth.kernel.plan.body import member
 from tilth.kernel.plan.change import WritePlan
-from tilth.kernel.store.integrity import violation
+from tilth.kernel.plan.merge_patch import merge_patch
+from tilth.kernel.schema.fields import has_default
+from tilth.kernel.store.integrity import (
+    broken_rule,
+    is_raised_by_a_trigger,
+    not_kept,
+    violation,
+)
 
 
 def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
     """An object of the model, made the way the developer's code would make it."""
+    entity = _made(plan, values)
+    for name in _nulls(entity, values):
+        # The ORM takes None for the lack of a value, and would store the column's default.
+        inspect(entity).dict[name] = null()
+    return entity
+
+
+def settle(entity: Any, values: Mapping[str, Any]) -> None:
+    """After the flush: what was stored as NULL is None, and need not be read again."""
+    state = inspect(entity)
+    for name, value in values.items():
+        if value is None and name in state.mapper.column_attrs and name not in state.dict:
+            set_committed_value(entity, name, None)
+
+
+def _nulls(entity: Any, values: Mapping[str, Any]) -> Iterator[str]:
+    """Values that were given as None and are not to become the default of their column."""
+    state = inspect(entity)
+    for name, value in values.items():
+        prop = state.mapper.column_attrs.get(name)
+        if value is not None or prop is None or state.dict.get(name) is not None:
+            continue
+        column = prop.columns[0]
+        is_plain = isinstance(column, Column) and not column.type.should_evaluate_none
+        if is_plain and column.nullable and has_default(column):
+            yield name
+
+
+def _made(plan: WritePlan, values: Mapping[str, Any]) -> Any:
     model = plan.resource.model
     made = signature(model)
-    if _binds(made, values):
+    taken = {name: value for name, value in values.items() if _takes(made, name)}
+    if _binds(made, taken):
         try:
-            return model(**values)
+            entity = model(**taken)
         except (ValueError, AssertionError) as exc:
             if not _binds(made, {}):
                 raise invalid([Fault(plan.pointer, "bad_value", str(exc))]) from exc
+        else:
+            # Such as what the server keeps, of which a constructor need not know.
+            return _with(entity, {n: v for n, v in values.items() if n not in taken}, plan.pointer)
     # Value by value, so that each one that is refused is told.
     is_free = _binds(made, {})
     entity = model() if is_free else class_mapper(model).class_manager.new_instance()
-    faults = list(_set(entity, values, plan.pointer))
+    return _with(entity, values, plan.pointer)
+
+
+def _with(entity: Any, values: Mapping[str, Any], pointer: str) -> Any:
+    faults = list(_set(entity, values, pointer))
     if faults:
         raise invalid(faults)
     return entity
 
 
-def _binds(made: Any, values: Mapping[str, Any]) -> bool:
+def _takes(made: Signature, name: str) -> bool:
+    """A parameter of that name, or one that takes any."""
+    kinds = {each.kind for each in made.parameters.values()}
+    return name in made.parameters or Parameter.VAR_KEYWORD in kinds
+
+
+def _binds(made: Signature, values: Mapping[str, Any]) -> bool:
     try:
         made.bind(**values)
     except TypeError:
@@ -43,13 +96,40 @@ def _binds(made: Any, values: Mapping[str, Any]) -> bool:
     return True
 
 
+def change(plan: WritePlan, entity: Any, pointer: str = "") -> bool:
+    """What the plan writes, as far as it differs. False when nothing does. Raises Invalid."""
+    merged: dict[str, Any] = {}
+    for name in plan.patches:
+        merged[name] = merge_patch(getattr(entity, name), plan.values[name])
+        constraint = plan.resource.fields[name].constraint
+        try:
+            if constraint is not None:
+                constraint(merged[name])
+        except ValueError as exc:
+            raise invalid([Fault(pointer + member(name), "bad_value", str(exc))]) from exc
+    return assign(entity, {**plan.values, **merged}, pointer)
+
+
 def assign(entity: Any, values: Mapping[str, Any], pointer: str = "") -> bool:
     """Only what differs. False when nothing does."""
-    changed = {name: value for name, value in values.items() if getattr(entity, name) != value}
-    faults = list(_set(entity, changed, pointer))
-    if faults:
-        raise invalid(faults)
+    held = {name: getattr(entity, name) for name in values}
+    changed = {n: value for n, value in values.items() if _differ(held[n], value)}
+    _with(entity, changed, pointer)
+    for name, value in changed.items():
+        if held[name] == value:
+            # The ORM, too, compares as Python does.
+            flag_modified(entity, name)
     return bool(changed)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """As JSON tells them apart: 1 and true are one value to Python only."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() != other.keys() or any(_differ(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) != len(other) or any(map(_differ, one, other))
+    is_alike = {type(one), type(other)} not in ({bool, int}, {bool, float})
+    return bool(one != other) if is_alike else True
 
 
 def _set(entity: Any, values: Mapping[str, Any], pointer: str) -> Iterator[Fault]:
@@ -76,8 +156,12 @@ def refusals_told(plan: WritePlan) -> Iterator[None]:
         raise _below(exc, plan.pointer) from exc
     except IntegrityError as exc:
         raise violation(exc, plan.rights.access, plan.pointer) from exc
-    except DBAPIError:
+    except DBAPIError as exc:
+        if is_raised_by_a_trigger(exc):
+            raise broken_rule(plan.pointer) from exc
         raise
+    except StaleDataError as exc:
+        raise not_kept(plan.pointer) from exc
     except StatementError as exc:
         # A column type of the developer's own refuses a value while it is bound.
         detail = str(exc.orig) if isinstance(exc.orig, ValueError) else "Does not fit its column."

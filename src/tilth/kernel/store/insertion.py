@@ -38,8 +38,8 @@ _OWN_LISTENERS = 1
 class Insertion:
     """How rows of one model are inserted.
 
-    columns: attribute → its column. nulls: attributes for which None is a value, and not the lack
-    of one. complete: values → those that the model makes of them; raises Invalid.
+    columns: attribute → its column. nulls: attributes for which None is a value of their type, and
+    not the lack of one. complete: values → those that the model makes of them; raises Invalid.
     """
 
     mapper: Mapper[Any]
@@ -49,14 +49,20 @@ class Insertion:
     complete: Callable[[Values], Values]
 
     def parameters(self, values: Values) -> dict[str, Any] | None:
-        """By key of the column; None when a value is of something that is no plain column."""
+        """By key of the column; None when a value is of something that is no plain column.
+
+        A None that was given is NULL and not the column's default; one that the model has made up
+        is the lack of a value.
+        """
         whole = self.complete(values)
         if not self.columns.keys() >= whole.keys():
             return None
         return {
             self.columns[name].key: value
             for name, value in whole.items()
-            if value is not None or name in self.nulls
+            if value is not None
+            or name in self.nulls
+            or (name in values and self.columns[name].nullable)
         }
 
     def is_heard_by_nobody(self, session: Session) -> bool:
@@ -87,14 +93,18 @@ class Insertions:
 
 
 def insert_one(session: Session, insertion: Insertion, parameters: Mapping[str, Any]) -> Key:
+    """Empty when a trigger has kept the row out."""
     done = session.connection().execute(insertion.statement, dict(parameters))
+    # Without RETURNING, SQLite has a key all the same: that of the row before.
+    if done.rowcount == 0 and not done.returns_rows:
+        return ()
     return tuple(done.inserted_primary_key or ())
 
 
 def insert_many(
     session: Session, insertion: Insertion, rows: Sequence[Mapping[str, Any]]
 ) -> list[Key]:
-    """rows: all with the same columns. Keys in their order."""
+    """rows: all with the same columns. Keys in their order, fewer when triggers keep rows out."""
     keys = insertion.mapper.primary_key
     statement = insertion.statement.returning(*keys, sort_by_parameter_order=True)
     return [tuple(row) for row in session.connection().execute(statement, list(rows))]

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.schema import ColumnCollectionConstraint
 
 from tilth.errors import Conflict, Fault, Invalid, ProblemError, invalid
@@ -40,6 +41,9 @@ _BY_CODE = {
     sqlite3.SQLITE_CONSTRAINT_CHECK: CHECK,
     sqlite3.SQLITE_CONSTRAINT_NOTNULL: NOT_NULL,
 }
+BREAKS_A_RULE = "Breaks a rule of the database."
+RAISED_BY_A_TRIGGER = "P0001"
+
 _WORD = re.compile(r"\w+")
 _SQLITE_PLACE = re.compile(r"constraint failed: (?P<place>.+)", re.DOTALL)
 
@@ -62,8 +66,25 @@ def violation(exc: IntegrityError, access: Access, pointer: str) -> ProblemError
         return no_such_row([pointer + member(name) for name in fields] or [pointer])
     if kind == NOT_NULL:
         return _refused(fields, pointer, "required", "Must not be null.", Invalid)
-    sentence = f"Does not hold: {name}." if name else "Breaks a rule of the database."
+    is_telling = name is not None and _is_known(access, name)
+    sentence = f"Does not hold: {name}." if is_telling else BREAKS_A_RULE
     return _refused(fields, pointer, "check", sentence, Invalid)
+
+
+def broken_rule(pointer: str) -> ProblemError:
+    """Of a trigger, whose own words are for the log: nobody knows which columns they speak of."""
+    return invalid([Fault(pointer, "check", BREAKS_A_RULE)])
+
+
+def is_raised_by_a_trigger(exc: StatementError) -> bool:
+    """By PostgreSQL; what SQLite raises there is an IntegrityError."""
+    return getattr(exc.orig, "sqlstate", None) == RAISED_BY_A_TRIGGER
+
+
+def not_kept(pointer: str) -> Conflict:
+    """A trigger may pass over a change without an error."""
+    detail = "The database has not made this change, and not said why: a trigger passes over it."
+    return Conflict(detail, code="not_kept", faults=[Fault(pointer, "not_kept", detail)])
 
 
 def no_such_row(pointers: Sequence[str]) -> Conflict:
@@ -125,14 +146,36 @@ def _columns_of(access: Access, name: str | None) -> list[str]:
     """
     if name is None:
         return []
-    tables = [table for table in access.resource.tables if isinstance(table, Table)]
+    tables = _tables(access)
     for table in tables:
         for each in _constraints(table):
             if name in (each.name, made_up_name(table, each)):
-                named = list(each.columns) or _mentioned(table, str(getattr(each, "sqltext", "")))
-                return [f"{table.name}.{column.name}" for column in named]
+                return [_place(column) for column in columns_of(each)]
     # SQLite shows a CHECK without a name by its text.
-    return [f"{t.name}.{column.name}" for t in tables for column in _mentioned(t, name)]
+    return [_place(column) for table in tables for column in _mentioned(table, name)]
+
+
+def _is_known(access: Access, name: str) -> bool:
+    """Whether a CHECK, shown by its name or its text, speaks of what the caller may read alone."""
+    told = {field.expression for field in access.fields.values()}
+    hidden = {_place(c) for table in _tables(access) for c in table.columns if c not in told}
+    columns = _columns_of(access, name)
+    return hidden.isdisjoint(columns) if columns else not hidden
+
+
+def _tables(access: Access) -> list[Table]:
+    return [table for table in access.resource.tables if isinstance(table, Table)]
+
+
+def _place(column: Column[Any]) -> str:
+    return f"{column.table.name}.{column.name}"
+
+
+def columns_of(constraint: ColumnCollectionConstraint | Index) -> list[Column[Any]]:
+    table = constraint.table
+    if list(constraint.columns) or table is None:
+        return list(constraint.columns)
+    return _mentioned(table, str(getattr(constraint, "sqltext", "")))
 
 
 def _mentioned(table: Table, text: str) -> list[Column[Any]]:
@@ -154,9 +197,34 @@ def made_up_name(table: Table, constraint: ColumnCollectionConstraint | Index) -
             suffix = "key"
         case ForeignKeyConstraint():
             suffix = "fkey"
+        case CheckConstraint():
+            return _made_up_name_of_check(table, constraint)
         case _:
             return None
     return "_".join([table.name, *(column.name for column in constraint.columns), suffix])
+
+
+def _made_up_name_of_check(table: Table, check: CheckConstraint) -> str | None:
+    """With the column it is about, if it is about one; those after the first are numbered."""
+    if check.name is not None:
+        return None
+
+    def stem(each: CheckConstraint) -> str:
+        columns = columns_of(each)
+        about = [columns[0].name] if len(columns) == 1 else []
+        return "_".join([table.name, *about, "check"])
+
+    checks = [each for each in _checks_in_order(table) if each.name is None]
+    alike = [each for each in checks if stem(each) == stem(check)]
+    place = next(place for place, each in enumerate(alike) if each is check)
+    return stem(check) + (str(place) if place else "")
+
+
+def _checks_in_order(table: Table) -> Iterator[CheckConstraint]:
+    """As CREATE TABLE has them: those of the columns come first."""
+    of_columns = [each for column in table.columns for each in column.constraints]
+    others = [each for each in table._sorted_constraints if each not in of_columns]
+    yield from (e for e in (*of_columns, *others) if isinstance(e, CheckConstraint))
 
 
 def _readable(access: Access, columns: Sequence[str]) -> Iterator[str]:

@@ -19,7 +19,9 @@ from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.apply import Change, apply, checked, delete_and_tell, owner_of
 from tilth.kernel.store.insertion import insert_many
+from tilth.kernel.store.integrity import is_raised_by_a_trigger, not_kept
 from tilth.kernel.store.linking import ends_of, put_links
+from tilth.kernel.store.passed_over import no_row_passed_over
 from tilth.kernel.store.record import NamedBinds, Record, Wish
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.source import replaced, source_of
@@ -42,8 +44,10 @@ def create_many(scope: Scope, plans: Sequence[WritePlan], *, mapped: bool = Fals
     try:
         with scope.session.begin_nested():
             keys, made = store() if store is not None else _flushed(scope, plans)
-    except StatementError as exc:
-        if not _is_refusal(exc):
+            if len(keys) < len(plans):
+                raise not_kept("")
+    except (StatementError, Conflict) as exc:
+        if isinstance(exc, StatementError) and not _is_refusal(exc):
             raise
         # One by one, the database says which row it was.
         return [apply(scope, plan, mapped=mapped) for plan in plans]
@@ -80,16 +84,20 @@ def _insertion(scope: Scope, plans: Sequence[WritePlan]) -> Callable[[], Stored]
 def _flushed(scope: Scope, plans: Sequence[WritePlan]) -> Stored:
     made = _made(scope, plans)
     places = {id(each): plan.pointer for each, plan in zip(made, plans, strict=True)}
-    with found_at(scope.session, places):
+    counted = no_row_passed_over(scope.session, plans[0].resource.model)
+    with found_at(scope.session, places), counted:
         scope.session.add_all(made)
         scope.session.flush()
+    for each, plan in zip(made, plans, strict=True):
+        entities.settle(each, plan.values)
     mapper = class_mapper(type(made[0]))
     return [tuple(mapper.primary_key_from_instance(each)) for each in made], made
 
 
 def _is_refusal(exc: StatementError) -> bool:
     """Of a value or a row, not a collision with another transaction: that is for the whole unit."""
-    return isinstance(exc, IntegrityError | DataError) or not isinstance(exc, DBAPIError)
+    of_database = isinstance(exc, IntegrityError | DataError) or is_raised_by_a_trigger(exc)
+    return of_database or not isinstance(exc, DBAPIError)
 
 
 def _is_flat(plan: WritePlan) -> bool:
@@ -169,7 +177,7 @@ def change_found(
 def _updated(
     scope: Scope, each: WritePlan, plans: Mapping[Key, WritePlan], rows: Mapping[Key, Record]
 ) -> list[Change]:
-    changed = {k: row for k, row in rows.items() if entities.assign(row.entity, plans[k].values)}
+    changed = {k: row for k, row in rows.items() if entities.change(plans[k], row.entity)}
     for row in changed.values():
         keep_up(scope, each, row.entity)
     if changed:

@@ -6,6 +6,7 @@ savepoint, and changes the row of who came first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -44,6 +45,23 @@ def merge(scope: Scope, plan: MergePlan, *, mapped: bool = False) -> Change:
         return _merged(scope, plan, key)
 
 
+def merge_many(scope: Scope, plans: Sequence[MergePlan]) -> list[Change]:
+    """One after the other; the changes are in the order of the plans.
+
+    They are made in the order of what rows are told apart by, so that two requests that hold the
+    same rows do not wait for each other in a circle. Those for the same row keep their order.
+    """
+
+    def told_apart_by(place: int) -> tuple[str, ...]:
+        values = plans[place].create.values
+        return tuple(str(values[name]) for name in plans[place].on)
+
+    made: dict[int, Change] = {}
+    for place in sorted(range(len(plans)), key=told_apart_by):
+        made[place] = merge(scope, plans[place])
+    return [made[place] for place in range(len(plans))]
+
+
 def _stored_key(scope: Scope, plan: MergePlan) -> Key | None:
     """Of the row with the same unique values, whoever may see it."""
     access = plan.create.rights.access
@@ -65,11 +83,13 @@ def _stored_key(scope: Scope, plan: MergePlan) -> Key | None:
 
 
 def _merged(scope: Scope, plan: MergePlan, key: Key) -> Change:
-    """A row that the actor may not read is the conflict that creating another makes of it."""
+    """A row that the actor may not read, or not by these fields, is the conflict that creating
+    another makes of it.
+    """
     rights, sight = plan.create.rights, scope.sight
     wish = Wish(rights, rules_of(rights, ("read",)))
     found = scope.records.look(scope.session, wish, key, sight.actor)
-    if found is None or not found.granted["read"]:
+    if found is None or not found.granted["read"] or not found.masked.isdisjoint(plan.on):
         return apply(scope, plan.create)
     permitted(sight, rights, "update")
     if plan.conditional and plan.change.if_match is None:

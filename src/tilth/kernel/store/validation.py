@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Engine, Null, event, inspect
 from sqlalchemy.orm import Session, class_mapper, sessionmaker
 
 from tilth.errors import Fault, invalid
@@ -52,7 +52,8 @@ def _validate_changed(session: Session, context: object, instances: object) -> N
         for fault in faults_of(each)
     ]
     if faults:
-        raise invalid(faults)
+        # Many rows that are changed by one body have one place in the request.
+        raise invalid(list(dict.fromkeys(faults)))
 
 
 def faults_of(entity: Any) -> Iterator[Fault]:
@@ -61,7 +62,11 @@ def faults_of(entity: Any) -> Iterator[Fault]:
     if not (issubclass(cls, BaseModel) and cls.model_config.get("table")):
         return
     fields = cls.model_fields
-    held = {name: value for name, value in entity.__dict__.items() if name in fields}
+    held = {
+        name: None if isinstance(value, Null) else value
+        for name, value in entity.__dict__.items()
+        if name in fields
+    }
     try:
         validated = _validated(cls, held)
     except ValidationError as exc:

@@ -23,6 +23,7 @@ from tilth.kernel.store.drivers.sqlite_writer import (
     sqlite_write_engine,
 )
 from tilth.kernel.store.engine import missing_driver
+from tilth.kernel.store.integrity import RAISED_BY_A_TRIGGER
 from tilth.kernel.store.sessions.engines import Engines
 from tilth.kernel.store.sessions.sessions import Sessions
 from tilth.kernel.store.sessions.sqlite import sqlite_engines
@@ -31,7 +32,6 @@ from tilth.kernel.store.sync import chain_of, failure_of
 from tilth.kernel.store.unit import Units
 from tilth.settings import StoreSettings
 
-RAISED_BY_A_TRIGGER = "P0001"
 UNFIT = ("22", "54")
 """Classes of SQLSTATE: not a value of the type; too large for an index, or of too many parts."""
 

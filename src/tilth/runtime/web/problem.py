@@ -119,9 +119,12 @@ class _Silence(Response):
 
 
 def unexpected_response(request_id: str | None) -> Response:
-    """The 500 for a mistake of ours: says nothing of what went wrong."""
+    """The 500 for a mistake of ours: says nothing of what went wrong.
+
+    The server ends the connection after it, which a client must know to not send the next request on it.
+    """
     detail = "The server failed to answer this request. Report it with its request_id."
-    return problem_response(ProblemError(detail), request_id)
+    return problem_response(ProblemError(detail, headers={"connection": "close"}), request_id)
 
 
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:

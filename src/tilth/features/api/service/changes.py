@@ -50,7 +50,7 @@ def change_intent(
 ) -> WriteIntent:
     """conditional: resources whose rows are changed with If-Match only.
 
-    Raises PreconditionRequired.
+    Raises PreconditionRequired, BadRequest.
     """
     changes_rows = address.place == "row" or (address.place == "collection" and method != "POST")
     if not conditions.if_match and changes_rows and address.resource in conditional:
@@ -62,10 +62,11 @@ def change_intent(
         address.relation,
         address.other,
         body,
-        _versions(conditions.if_match),
-        _versions(conditions.if_none_match),
+        _versions("If-Match", conditions.if_match),
+        _versions("If-None-Match", conditions.if_none_match),
+        merges=method == "PATCH",
     )
 
 
-def _versions(sent: Sequence[str]) -> tuple[str, ...] | None:
-    return row_parts(sent) if sent else None
+def _versions(name: str, sent: Sequence[str]) -> tuple[str, ...] | None:
+    return row_parts(name, sent) if sent else None

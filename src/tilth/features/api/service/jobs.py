@@ -43,7 +43,7 @@ from tilth.kernel.plan.write import plan_write
 from tilth.kernel.schema.resource import Field
 from tilth.kernel.store.apply import Change, apply
 from tilth.kernel.store.many import change_many, create_many
-from tilth.kernel.store.merge import merge
+from tilth.kernel.store.merge import merge, merge_many
 from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.unit import Units
 from tilth.runtime.web.json import JsonLimits
@@ -133,7 +133,7 @@ async def _creation(write: Write, address: Address, wanted: Preferences) -> Job:
     pairs = zip(plans, intents, strict=True)
     merges = [plan_merge(*each, on, conditional=is_conditional) for each in pairs]
     if isinstance(body, list):
-        return lambda scope: rows_outcome([merge(scope, each) for each in merges], wanted)
+        return lambda scope: rows_outcome(merge_many(scope, merges), wanted)
     return lambda scope: _answered(write, scope, merge(scope, merges[0]), wanted)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Numeric
 from tilth.features.api.service.hypermedia.drawing import Drawing
 from tilth.features.api.service.links import collection_path
 from tilth.features.api.service.media import CSV
-from tilth.kernel.plan.body import writable
+from tilth.kernel.plan.body import is_needed_by_put, writable
 from tilth.kernel.policy.access import Access, Rights
 from tilth.kernel.schema.bodies import integer_range
 from tilth.kernel.schema.resource import Field
@@ -69,12 +69,11 @@ def properties_of(
 
 def _is_required(access: Access, field: Field, change: Change) -> bool:
     """As plan/write.py refuses what is missing."""
-    if change == "update" or field.nullable:
+    if change == "update":
         return False
     if change == "create":
-        return not field.has_default
-    default = getattr(field.expression, "default", None)
-    return field.name not in access.masked and not (default is not None and default.is_scalar)
+        return not (field.nullable or field.has_default)
+    return is_needed_by_put(access, field)
 
 
 def _limits(field: Field) -> Property:

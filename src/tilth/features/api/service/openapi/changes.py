@@ -36,11 +36,12 @@ _ALWAYS = (400, 401, 403, 406, 409, 422, 429, 503)
 _WITH_BODY = (413, 415)
 _OF_A_ROW = (404, 412)
 
+_ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
 _IF_MATCH: Part = {
     "name": "If-Match",
     "in": "header",
     "description": "An ETag that the row was read with; 412 when it has changed since. `*` for any.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": _ENTITY_TAGS},
 }
 _PREFER: Part = {
     "name": "Prefer",

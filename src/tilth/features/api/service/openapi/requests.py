@@ -8,9 +8,15 @@ from tilth.features.api.service.openapi.inputs import input_schema
 from tilth.features.api.service.openapi.rows import nullable
 from tilth.features.api.service.openapi.samples import sample_of
 from tilth.features.api.service.openapi.view import View, is_addressable
-from tilth.kernel.plan.body import MOST_CHILDREN, MOST_LINKS, why_not_writable, writable
+from tilth.kernel.plan.body import (
+    MOST_CHILDREN,
+    MOST_LINKS,
+    is_needed_by_put,
+    why_not_writable,
+    writable,
+)
 from tilth.kernel.policy.access import Access, Rights
-from tilth.kernel.schema.resource import Field, Relation
+from tilth.kernel.schema.resource import Relation
 
 Properties = dict[str, Any]
 
@@ -36,12 +42,12 @@ class Requests:
         return self._creation(relation.target, held, suffix)
 
     def replacement(self, resource_name: str) -> Reference:
-        """`HeroReplace`: the whole row, but for what has a default or may be null."""
+        """`HeroReplace`: the whole row, but for what has a plain default or may be null."""
         rights = self._view.sight.rights(resource_name)
         needed = {
             name
             for name, field in writable(rights, creating=False)
-            if not (field.nullable or _has_plain_default(field) or name in rights.access.masked)
+            if is_needed_by_put(rights.access, field)
         }
         body = _body(rights.access, self._properties(rights, creating=False), needed)
         return self._components.add("schemas", f"{rights.access.resource.title}Replace", body)
@@ -166,9 +172,3 @@ def _object(properties: Properties, required: list[str], rules: Sequence[Part] =
         **({"allOf": list(rules)} if rules else {}),
         "additionalProperties": False,
     }
-
-
-def _has_plain_default(field: Field) -> bool:
-    """One that PUT can give without asking the database (kernel/plan/write.py)."""
-    default = getattr(field.expression, "default", None)
-    return default is not None and bool(default.is_scalar)
