@@ -210,16 +210,22 @@ def _read_links(reading: Reading, relation: Relation, value: Any) -> None:
 
 
 def _read_children(reading: Reading, relation: Relation, value: Any, create: Create) -> None:
-    if not isinstance(value, list) or len(value) > MOST_CHILDREN:
+    rights = reading.sight.rights(relation.target)
+    pointer = reading.pointer + member(relation.name)
+    if not relation.many:
+        # The one row at the other side, which has the foreign key.
+        bodies = {} if value is None else {pointer: value}
+    elif isinstance(value, list) and len(value) <= MOST_CHILDREN:
+        bodies = {f"{pointer}/{place}": each for place, each in enumerate(value)}
+    else:
         detail = f"Expected a list of at most {MOST_CHILDREN} objects."
         reading.fault(relation.name, "bad_value", detail)
         return
-    rights = reading.sight.rights(relation.target)
     plans: list[WritePlan] = []
-    for place, each in enumerate(value):
+    for place, each in bodies.items():
         if len(reading.faults) >= MOST_FAULTS:
             break
-        made = create(rights, relation, each, f"{reading.pointer}{member(relation.name)}/{place}")
+        made = create(rights, relation, each, place)
         if isinstance(made, WritePlan):
             plans.append(made)
         else:

@@ -60,7 +60,7 @@ def _relation(mapper: Mapper[Any], prop: Property, target: str) -> Relation:
         single_row=not many and not link and _finds_one(prop),
         order=tuple(replaced(each, _columns(remote | link)) for each in prop.order_by or ()),
         local=() if link else _local(mapper, prop),
-        remote=_remote(mapper, prop) if many and not link else (),
+        remote=_remote(mapper, prop) if not link else (),
         links=_link_table(mapper, prop),
         description=prop.doc,
     )
@@ -120,7 +120,8 @@ def _local(mapper: Mapper[Any], prop: Property) -> tuple[str, ...]:
 def _remote(mapper: Mapper[Any], prop: Property) -> tuple[str, ...]:
     """Fields of the target that hold this side's key, in its order, if the join asks that alone."""
     pairs = _equalities(prop)
-    if None in pairs or prop.viewonly or "save-update" not in prop.cascade:
+    is_here = prop.direction is not RelationshipDirection.ONETOMANY
+    if is_here or None in pairs or prop.viewonly or "save-update" not in prop.cascade:
         return ()
     try:
         held = {_name(mapper, pair[0]): _name(prop.mapper, pair[1]) for pair in pairs if pair}

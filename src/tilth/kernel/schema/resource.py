@@ -69,7 +69,8 @@ class Relation:
     single_row: the target is found by its unique key, so a LEFT JOIN cannot multiply rows.
     order: how the target's rows are ordered when many, over `join.remote`; the target's key breaks ties.
     local: field names on this side that hold the target's key (to-one by foreign key), else empty.
-    remote: field names on the target that hold this side's key (to-many by foreign key), else empty.
+    remote: field names on the target that hold this side's key (to-many by foreign key, or to-one with
+        the foreign key at the other side), else empty.
     links: the link table, where rows of it can be written; None otherwise.
     through: the resource that has the rows of the link table, with a policy of its own that says who
         may write them: then they are written there and not along this relation.

@@ -90,7 +90,7 @@ class _Members:
         if self._owner is None:
             return forms.of_collection(self._path)
         relation = self._owner.relation
-        if relation.remote or self._may_link():
+        if (relation.many and relation.remote) or self._may_link():
             return forms.of_collection(self._path, relation.remote)
         return {}
 

@@ -105,6 +105,8 @@ class Requests:
         if not self._view.sight.rights(relation.target).may("create"):
             return None
         below = self.creation_below(rights.access, relation)
+        if not relation.many:
+            return nullable(below)
         return {"type": "array", "items": below, "maxItems": MOST_CHILDREN}
 
     def _reference(
