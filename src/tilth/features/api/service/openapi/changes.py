@@ -41,7 +41,7 @@ _IF_MATCH: Part = {
     "name": "If-Match",
     "in": "header",
     "description": "An ETag that the row was read with; 412 when it has changed since. `*` for any.",
-    "schema": {"type": "string", "pattern": _ENTITY_TAGS},
+    "schema": {"type": "string", "pattern": _ENTITY_TAGS, "examples": ["*"]},
 }
 _PREFER: Part = {
     "name": "Prefer",
