@@ -5,8 +5,10 @@
 
 Clients create rows one by one and in batches, change them and delete them. What was answered with
 success must be stored, a batch whole or not at all, each row must have been created by exactly one
-event, and the last event of a row must say what is stored. PostgreSQL is started for the run;
-it is `tilth serve` that is killed, by SIGKILL, at moments that the seed decides.
+event, and the last event of a row must say what is stored. Some creations, of rows whose key the
+database makes, have an Idempotency-Key and are sent again until they are answered: there must be one
+row of each, with the key that was answered. PostgreSQL is started for the run; it is `tilth serve`
+that is killed, by SIGKILL, at moments that the seed decides.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from time import perf_counter
 from typing import Any
 
 import httpx
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Connection, Engine, select, text
 
 from tilth.kernel.store.outbox import EVENTS
 from tilth.kernel.store.sync import sync_engine
@@ -51,12 +53,19 @@ class Entry(Base):
     group: Mapped[str | None] = mapped_column(String(40))
     count: Mapped[int] = mapped_column(default=0)
 
+class Ticket(Base):
+    __tablename__ = "ticket"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
 app = Tilth()
 app.expose(Entry, Policy(read=public, write=public))
+app.expose(Ticket, Policy(read=public, write=public))
 """
 
 BATCH = 5
 CLIENTS = 8
+REPEATS = 1000
 
 
 @dataclass(slots=True)
@@ -64,7 +73,8 @@ class Ledger:
     """names: of rows that were acknowledged one by one. groups: of batches that were, as a whole.
 
     counts: row → the last count that was acknowledged. gone: rows whose deletion was.
-    leaving: rows whose deletion was asked for and may have happened.
+    leaving: rows whose deletion was asked for and may have happened. tickets: name → the number that
+    was answered. refused: what a repeated request was answered otherwise.
     """
 
     wanted: int
@@ -73,12 +83,15 @@ class Ledger:
     counts: dict[str, int] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     leaving: set[str] = field(default_factory=set)
+    tickets: dict[str, int] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
     changes: int = 0
     unknown: int = 0
 
     @property
     def acknowledged(self) -> int:
-        return len(self.names) + BATCH * len(self.groups) + self.changes + len(self.gone)
+        made = len(self.names) + BATCH * len(self.groups) + len(self.tickets)
+        return made + self.changes + len(self.gone)
 
     @property
     def is_full(self) -> bool:
@@ -96,6 +109,8 @@ async def write_on(client: int, base: str, ledger: Ledger, chance: random.Random
                 dice = chance.random()
                 if dice < 0.2:
                     await _batch(http, name, ledger)
+                elif dice < 0.4:
+                    await _ticket(http, name, ledger)
                 elif dice < 0.6 or not own:
                     await _single(http, name, ledger, own)
                 elif dice < 0.9:
@@ -113,6 +128,26 @@ async def _single(http: httpx.AsyncClient, name: str, ledger: Ledger, own: list[
     if answer.status_code == 201:
         ledger.names.append(name)
         own.append(name)
+
+
+async def _ticket(http: httpx.AsyncClient, name: str, ledger: Ledger) -> None:
+    """Sent until it is answered: the server may have died before the change, after it, or between."""
+    for _ in range(REPEATS):
+        try:
+            answer = await http.post(
+                "/api/tickets", json={"name": name}, headers={"idempotency-key": f"{name:-<40}"}
+            )
+        except httpx.HTTPError:
+            await asyncio.sleep(0.05)
+            continue
+        if answer.status_code == 201:
+            ledger.tickets[name] = answer.json()["id"]
+            return
+        # One that the dead server has begun is in progress for a while.
+        if answer.status_code not in (409, 503):
+            break
+        await asyncio.sleep(0.1)
+    ledger.refused.append(f"{name}: {answer.status_code} {answer.text[:200]}")
 
 
 async def _change(http: httpx.AsyncClient, name: str, count: int, ledger: Ledger) -> None:
@@ -217,10 +252,15 @@ def findings(engine: Engine, ledger: Ledger) -> Iterator[str]:
     with engine.connect() as connection:
         rows = connection.execute(text('SELECT name, "group", "count" FROM entry')).all()
         events = connection.execute(select(EVENTS).order_by(EVENTS.c.id)).all()
-        if engine.dialect.name == "sqlite":
-            verdict = connection.execute(text("PRAGMA integrity_check")).scalar_one()
-            if verdict != "ok":
-                yield f"integrity_check says {verdict}"
+        yield from _broken_tables(connection)
+        tickets = connection.execute(text("SELECT name, id FROM ticket")).all()
+    yield from ledger.refused
+    numbers = Counter(name for name, _ in tickets)
+    yield from (f"{name} has {n} tickets" for name, n in numbers.items() if n > 1)
+    stored = {(name, number) for name, number in tickets}
+    lost_tickets = ledger.tickets.items() - stored
+    yield from (f"{name} has not the ticket {n} that was answered" for name, n in lost_tickets)
+    events = [event for event in events if event.resource == "entries"]
     counts, sizes = {name: count for name, _, count in rows}, dict[str, int]()
     for _, group, _ in rows:
         if group is not None:
@@ -234,6 +274,24 @@ def findings(engine: Engine, ledger: Ledger) -> Iterator[str]:
         if counts.get(name, count) < count:
             yield f"{name} counts {counts[name]}, and {count} was acknowledged"
     yield from _told_wrongly(events, counts)
+
+
+def _broken_tables(connection: Connection) -> Iterator[str]:
+    """PostgreSQL is asked for the rows of each table with and without its indexes."""
+    if connection.dialect.name == "sqlite":
+        verdict = connection.execute(text("PRAGMA integrity_check")).scalar_one()
+        if verdict != "ok":
+            yield f"integrity_check says {verdict}"
+        return
+    for table, key in (("entry", "name"), ("ticket", "id"), (EVENTS.name, "id")):
+        asked = text(f"SELECT {key} FROM {table} ORDER BY {key}")
+        found = []
+        for way in ("seqscan", "indexscan"):
+            connection.execute(text("RESET ALL"))
+            connection.execute(text(f"SET enable_{way} = off"))
+            found.append(connection.execute(asked).all())
+        if found[0] != found[1]:
+            yield f"the index of {table} has other rows than the table"
 
 
 def _told_wrongly(events: Sequence[Any], counts: Mapping[str, int]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Any sequence of changes by two actors leaves what a plain-Python reading of them says.
 
 The same machine runs on both databases: create, patch, replace, link, unlink, delete, with current,
-stale and no conditions, allowed and not, one by one and in batches. After each step everything is
-read back.
+stale and no conditions, allowed and not, one by one, in batches and several at the same time. After
+each step everything is read back.
 """
 
 from __future__ import annotations
@@ -383,6 +383,81 @@ class Changes(RuleBasedStateMachine):
                     shop_id = made[-thing.shop_id - 1]["id"]
                     self.world.items[key] = replace(thing, shop_id=shop_id)
 
+    def ask_at_once(self, *requests: tuple[str, str, Any, Actor, str | None]) -> list[int]:
+        """The statuses. Each: method, path, body, actor, tag."""
+
+        async def story() -> list[int]:
+            answers = await asyncio.gather(
+                *(
+                    self.client.request(
+                        method,
+                        path,
+                        json=body,
+                        headers={**acting(by), **({"if-match": tag} if tag else {})},
+                    )
+                    for method, path, body, by, tag in requests
+                )
+            )
+            return [answer.status_code for answer in answers]
+
+        return self.runner.run(story())
+
+    @rule(n=picks, methods=st.lists(st.sampled_from(["PATCH", "DELETE"]), min_size=2, max_size=4))
+    def race_for_an_item(self, n: int, methods: list[str]) -> None:
+        """All have read the same version: one is in time."""
+        key = self.pick(self.world.items, n)
+        item = self.world.items.get(key)
+        by = BEN if item is not None and item.owner == BEN.id else ANN
+        if item is None or not _may_update(item, by):
+            return
+        path = f"/api/items/{key}"
+        tag = self.ask("GET", path).headers["etag"]
+        bodies = [{"title": f"{item.title[:8]}{place}"} for place in range(len(methods))]
+        statuses = self.ask_at_once(
+            *(
+                (m, path, bodies[at] if m == "PATCH" else None, by, tag)
+                for at, m in enumerate(methods)
+            )
+        )
+        won = [at for at, status in enumerate(statuses) if status < 300]
+        # A change of nothing leaves the version as it is.
+        idle = [
+            at for at, m in enumerate(methods) if m == "PATCH" and bodies[at]["title"] == item.title
+        ]
+        [winner] = [at for at in won if at not in idle] or won[:1]
+        assert set(statuses) <= {200, 204, 404, 412}
+        if methods[winner] == "DELETE":
+            del self.world.items[key]
+        else:
+            self.world.items[key] = replace(item, **bodies[winner])
+        self.world.events += winner not in idle
+
+    @rule(name=names, by=st.lists(actors, min_size=2, max_size=4))
+    def race_for_a_name(self, name: str, by: list[Actor]) -> None:
+        statuses = self.ask_at_once(
+            *(("POST", "/api/shops", {"name": name}, each, None) for each in by)
+        )
+        is_free = name not in self.world.shops.values()
+        assert sorted(statuses) == [201] * is_free + [409] * (len(by) - is_free)
+        if is_free:
+            shops = self.ask("GET", f"/api/shops?name={name}").json()["items"]
+            self.world.shops[shops[0]["id"]] = name
+            self.world.events += 1
+
+    @rule(n=picks, tag=picks, methods=st.lists(st.sampled_from(["PUT", "DELETE"]), min_size=2))
+    def race_for_a_link(self, n: int, tag: int, methods: list[str]) -> None:
+        """In whatever order: each change is told, and the last one decides."""
+        key, tag_id = self.pick(self.world.items, n), self.pick(self.world.tags, tag)
+        item = self.world.items.get(key)
+        if item is None or tag_id not in self.world.tags or len(set(methods)) > 1:
+            return
+        path = f"/api/items/{key}/tags/{tag_id}"
+        statuses = self.ask_at_once(*((method, path, None, BEN, None) for method in methods[:4]))
+        assert set(statuses) == {204}
+        tags = item.tags | {tag_id} if methods[0] == "PUT" else item.tags - {tag_id}
+        self.world.items[key] = replace(item, tags=tags)
+        self.world.events += tags != item.tags
+
     @invariant()
     def everything_is_as_it_should_be(self) -> None:
         shown = self.ask("GET", "/api/items?limit=200&expand=tags&sort=id").json()["items"]
@@ -416,5 +491,5 @@ def engine(database_url: str) -> Iterator[Engine]:
 def test_any_sequence_of_changes(database_url: str, engine: Engine) -> None:
     run_state_machine_as_test(
         partial(Changes, database_url, engine),
-        settings=settings(max_examples=12, stateful_step_count=15),
+        settings=settings(max_examples=15, stateful_step_count=18),
     )
