@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import JSON, ForeignKey, Numeric, String, event, null, select, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Numeric,
+    String,
+    Text,
+    event,
+    null,
+    select,
+    text,
+)
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -23,6 +37,7 @@ from sqlalchemy.orm import (
 )
 from sqlmodel import Field, SQLModel
 
+from tilth import ExactDecimal
 from tilth.errors import Invalid
 from tilth.kernel.store.insertion import Insertions, insert_many, insert_one
 from tilth.kernel.store.sync import sync_engine
@@ -47,6 +62,48 @@ class Plain(Base):
     extra: Mapped[Any] = mapped_column(JSON, nullable=True)
     bare: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("plain.id"))
+
+
+class Size(enum.Enum):
+    small = "S"
+    large = "L"
+
+
+class Rich(Base):
+    """A value of every type that is sent as JSON where many rows are sent as one."""
+
+    __tablename__ = "rich"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    flag: Mapped[bool | None]
+    ratio: Mapped[float | None]
+    price: Mapped[Decimal | None] = mapped_column(ExactDecimal(12, 3))
+    large: Mapped[int | None] = mapped_column(BigInteger)
+    moment: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    local: Mapped[datetime | None]
+    token: Mapped[UUID | None]
+    size: Mapped[Size | None]
+    label: Mapped[str | None] = mapped_column('100% "odd"', Text)
+    notes: Mapped[Any] = mapped_column(JSON, nullable=True)
+    bare: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+
+
+RICH: dict[str, st.SearchStrategy[Any]] = {
+    "flag": st.booleans(),
+    "ratio": st.floats(allow_nan=False, allow_infinity=False, width=64),
+    "price": st.decimals(-(10**9) + 1, 10**9 - 1, places=3),
+    "large": st.integers(-(2**63), 2**63 - 1),
+    "moment": st.datetimes(timezones=st.just(UTC)),
+    "local": st.datetimes(),
+    "token": st.uuids(),
+    "size": st.sampled_from(Size),
+    "label": st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=9),
+    "notes": st.recursive(
+        st.none() | st.booleans() | st.integers(0, 9) | st.text('ab"\\', max_size=3),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab"), inner),
+        max_leaves=4,
+    ),
+}
+RICH["bare"] = RICH["notes"]
 
 
 class Checked(SQLModel, table=True):
@@ -200,6 +257,40 @@ def test_rows_inserted_together_are_those_that_the_orm_stores(
     sessions: sessionmaker[Session], values: list[Values]
 ) -> None:
     assert outcome(sessions, together, Plain, values) == outcome(sessions, by_orm, Plain, values)
+
+
+@given(
+    values=st.lists(
+        st.fixed_dictionaries({name: st.none() | each for name, each in RICH.items()}),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_values_of_every_type_arrive_together_as_they_do_one_by_one(
+    sessions: sessionmaker[Session], values: list[Values]
+) -> None:
+    keyed = [{"id": UUID(int=place), **each} for place, each in enumerate(values)]
+
+    assert outcome(sessions, together, Rich, keyed) == outcome(sessions, by_orm, Rich, keyed)
+
+
+@pytest.mark.parametrize("model", [Plain, Rich, Checked])
+def test_keys_are_told_in_the_order_of_the_rows(
+    sessions: sessionmaker[Session], model: Any
+) -> None:
+    column = "label" if model is Rich else "name"
+    with sessions() as session:
+        insertion = Insertions().find(model, session)
+        assert insertion is not None
+        names = [f"{number % 7}{number}" for number in range(300)]
+        rows = [insertion.parameters({column: name}) or {} for name in names]
+
+        keys = insert_many(session, insertion, rows)
+
+        found = {key: session.get_one(model, key) for key in keys}
+        assert [getattr(found[key], column) for key in keys] == names
+        session.rollback()
 
 
 @pytest.mark.parametrize("model", [Validated, Made, AsDataclass])

@@ -8,18 +8,23 @@ tests/properties/test_insertion.py compares the two.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
-from typing import Any
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Column, Insert, Table, insert
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import ColumnProperty, Mapper, Session, class_mapper
 
 from tilth.errors import Fault, invalid
 from tilth.kernel.plan.change import Key
+from tilth.kernel.store.bulk import Bulk, bulk_for
 from tilth.kernel.store.validation import faults_from
 
 Values = Mapping[str, Any]
+
+MOST_BULKS = 100
+"""Statements kept for one model: rows of a request have the same columns, and of all requests a few."""
 
 _HEARD_BY_THE_MAPPER = ("before_insert", "after_insert")
 _HEARD_BY_THE_CLASS = ("init_failure", "refresh_flush")
@@ -47,6 +52,16 @@ class Insertion:
     columns: Mapping[str, Column[Any]]
     nulls: frozenset[str]
     complete: Callable[[Values], Values]
+    _bulks: dict[tuple[str, ...], Bulk | None] = field(default_factory=dict, init=False)
+
+    def bulk(self, names: tuple[str, ...], dialect: Dialect) -> Bulk | None:
+        """names: keys of the columns that rows have. None where each row has to be its own."""
+        if names not in self._bulks:
+            if len(self._bulks) >= MOST_BULKS:
+                self._bulks.clear()
+            table = cast("Table", self.mapper.local_table)
+            self._bulks[names] = bulk_for(table, list(table.primary_key), names, dialect)
+        return self._bulks[names]
 
     def parameters(self, values: Values) -> dict[str, Any] | None:
         """By key of the column; None when a value is of something that is no plain column.
@@ -106,8 +121,12 @@ def insert_many(
 ) -> list[Key]:
     """rows: all with the same columns. Keys in their order, fewer when triggers keep rows out."""
     keys = insertion.mapper.primary_key
+    connection = session.connection()
+    bulk = insertion.bulk(tuple(rows[0]), connection.dialect)
+    if bulk is not None:
+        return bulk.insert(connection, rows)
     statement = insertion.statement.returning(*keys, sort_by_parameter_order=True)
-    return [tuple(row) for row in session.connection().execute(statement, list(rows))]
+    return [tuple(row) for row in connection.execute(statement, list(rows))]
 
 
 def _insertion_of(model: type) -> Insertion | None:

@@ -26,14 +26,15 @@ def no_row_passed_over(session: Session, *models: type, pointer: str = "") -> It
     """Raises Conflict inside, when rows of these models are not inserted or deleted as asked."""
     tables = {table for model in models for table in tables_of(class_mapper(model))}
 
-    def count(_: object, cursor: Any, __: str, rows: Any, context: Any, is_many: bool) -> None:
+    def count(_: object, cursor: Any, __: str, rows: Any, context: Any, *___: object) -> None:
         is_watched = (context.isdelete or context.isinsert) and context.compiled is not None
         if not is_watched or context.compiled.statement.table not in tables:
             return
         if context.compiled.effective_returning and context.dialect.name == "sqlite":
             # It counts rows as they are fetched.
             return
-        if 0 <= cursor.rowcount < (len(rows) if is_many else 1):
+        # A list is of rows; anything else is the values of one statement.
+        if 0 <= cursor.rowcount < (len(rows) if isinstance(rows, list) else 1):
             raise not_kept(pointer)
 
     connection = session.connection()
