@@ -25,6 +25,10 @@ Kind = Literal[
     "magic_link",
     "sign_in",
     "recovery",
+    "passkey_sign_in",
+    "passkey_factor",
+    "passkey_step_up",
+    "passkey_enrol",
 ]
 
 FORGOTTEN_AT_ONCE = 200
@@ -95,6 +99,11 @@ def consume_known(session: Session, secret: Secret, now: datetime) -> bool:
     """Uses up one that was tried before. False when somebody else came first."""
     terms = [SECRETS.c.id == secret.id, SECRETS.c.consumed_at.is_(None)]
     return _changed(session, terms, consumed_at=now) is not None
+
+
+def forget(session: Session, kind: Kind, digest: bytes) -> None:
+    """Makes room for another of the same digest."""
+    session.execute(delete(SECRETS).where(SECRETS.c.kind == kind, SECRETS.c.digest == digest))
 
 
 def revoke(session: Session, user_id: UUID, kinds: Collection[Kind]) -> None:
