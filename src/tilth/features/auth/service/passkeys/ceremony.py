@@ -196,9 +196,9 @@ def _check_key(made: AttestedCredentialData) -> None:
         raise BadCredential(
             "algorithm", "The passkey signs by an algorithm that was not asked for."
         )
-    if key[3] == RS256 and len(key[-1].lstrip(b"\0")) < LEAST_RSA_BYTES:
-        raise BadCredential("short_key", "The passkey's RSA key has less than 2048 bits.")
     with _told():
+        if key[3] == RS256 and len(key[-1].lstrip(b"\0")) < LEAST_RSA_BYTES:
+            raise BadCredential("short_key", "The passkey's RSA key has less than 2048 bits.")
         try:
             key.verify(b"", b"")
         except InvalidSignature:
