@@ -144,6 +144,7 @@ def test_a_passkey_is_added_and_signs_in(visit: Visit) -> None:
     assert (made["rpId"], made["isResidentCredential"]) == ("localhost", True)
     assert "Telephone" in visit.page.inner_text(PASSKEYS)
     assert "last used" in visit.page.inner_text(PASSKEYS)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 320
     assert visit.complaints == []
 
 

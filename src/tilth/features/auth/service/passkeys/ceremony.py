@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from struct import error as StructError
 from typing import Any
 
 import orjson
@@ -58,6 +59,7 @@ _UNREADABLE = (
     AttributeError,
     OverflowError,
     RecursionError,
+    StructError,
     AssertionError,
     NotImplementedError,
     UnknownToCryptography,
