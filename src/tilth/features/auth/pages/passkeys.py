@@ -134,7 +134,7 @@ def _made(given: Mapping[str, str]) -> Mapping[str, Any]:
     try:
         return NewCredential.model_validate_json(given.get("credential", "")).model_dump()
     except ValidationError as exc:
-        raise invalid([Fault("/credential", "no_passkey", "No passkey was made.")]) from exc
+        raise invalid([Fault("/credential", "passkey_refused", "No passkey was made.")]) from exc
 
 
 def _used(given: Mapping[str, str]) -> Mapping[str, Any]:

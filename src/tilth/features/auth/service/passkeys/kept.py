@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tilth.errors import BadCredential, Conflict, Fault, NotFound, ProblemError, invalid
+from tilth.errors import BadCredential, Conflict, Fault, Invalid, NotFound, ProblemError, invalid
 from tilth.features.auth.models.audit import Origin, record
 from tilth.features.auth.models.passkeys import (
     MOST_PASSKEYS,
@@ -50,7 +50,7 @@ async def ask_to_enrol(accounts: Accounts, account: Account, credential: str) ->
     def asked(session: Session, now: datetime) -> Asked:
         known = passkeys_of(session, account.id)
         if len(known) >= MOST_PASSKEYS:
-            raise Conflict(f"An account has {MOST_PASSKEYS} passkeys at most.", code="too_many")
+            raise _too_many()
         handle = known[0].user_handle if known else fresh
         challenge = new_challenge(
             session,
@@ -86,13 +86,13 @@ async def enrol(
         )
         current = account_by_id(session, account.id, lock=True)
         if challenge is None or current is None:
-            return _not_accepted("stale", "This was used or has expired.")
+            return _refused("What was asked for was used or has expired. Begin again.")
         if current.passkeys >= MOST_PASSKEYS:
-            return Conflict(f"An account has {MOST_PASSKEYS} passkeys at most.", code="too_many")
+            return _too_many()
         try:
             new = ceremonies(accounts).enrolled(challenge.value, challenge.handle, given)
         except BadCredential as exc:
-            return _not_accepted(exc.reason, str(exc))
+            return _refused(str(exc))
         if passkey_by_credential(session, new.credential_id) is not None:
             return _known()
         made = _made(session, account.id, name, new, now)
@@ -184,13 +184,18 @@ def _has_way_in(session: Session, account: Account) -> bool:
     )
 
 
-def _known() -> ProblemError:
+def _too_many() -> Conflict:
+    detail = f"An account has {MOST_PASSKEYS} passkeys at most. Remove one first."
+    return Conflict(detail, code="too_many_passkeys")
+
+
+def _known() -> Invalid:
     """Of whomever: two accounts with one passkey would leave its owner in doubt."""
-    return _not_accepted("known", "This passkey is known already.")
+    return invalid([Fault("/credential", "passkey_known", "This passkey is known already.")])
 
 
-def _not_accepted(code: str, detail: str) -> ProblemError:
-    return invalid([Fault("/credential", code, detail)])
+def _refused(detail: str) -> Invalid:
+    return invalid([Fault("/credential", "passkey_refused", detail)])
 
 
 def _not_there() -> NotFound:
