@@ -105,6 +105,24 @@ def test_a_recovery_code_stands_in_for_a_lost_passkey(site: Site) -> None:
     assert signed.status_code == 200
 
 
+def test_what_was_tried_with_a_passkey_leaves_the_attempts_of_codes(site: Site) -> None:
+    site.account()
+    bob, other, device = site.browser(), site.browser(), Authenticator()
+    bob.sign_in()
+    codes = enrol(bob, device).json()["recovery_codes"]
+    flow = {"flow": other.sign_in().json()["flow"]}
+
+    for _ in range(6):
+        asked = other.post("/auth/sign-in/second-factor/passkey/options", flow).json()
+        wrong = device.sign(asked["publicKey"], Said(rp="evil.test"))
+        other.post("/auth/sign-in/second-factor/passkey", {**flow, "credential": wrong})
+    signed = other.post("/auth/sign-in/second-factor", {**flow, "code": codes[0]})
+    again = other.post("/auth/sign-in/second-factor/passkey/options", flow)
+
+    assert signed.status_code == 200
+    assert again.status_code == 401
+
+
 def test_a_session_is_stepped_up_by_a_passkey(site: Site) -> None:
     bob, device = has_passkey(site)
     stale = {"authenticated_at": datetime(2020, 1, 1, tzinfo=UTC)}

@@ -76,14 +76,14 @@
     place.hidden = false;
   };
 
-  // Passkeys are offered where the name is typed. Challenges end, so a page that stays open asks anew.
+  // Where the name is typed, passkeys are offered. Challenges end, so a page that stays open asks anew.
   const offer = async (form) => {
-    if (!PublicKeyCredential.isConditionalMediationAvailable) return;
+    if (!("offered" in form.dataset) || !PublicKeyCredential.isConditionalMediationAvailable) return;
     if (!(await PublicKeyCredential.isConditionalMediationAvailable())) return;
     const again = () => begin(form, { mediation: "conditional" }).catch(() => {});
     again();
     const renewed = setInterval(again, RENEWED_MILLISECONDS);
-    form.addEventListener("submit", () => clearInterval(renewed));
+    form.addEventListener("submit", () => clearInterval(renewed), { once: true });
   };
 
   for (const form of forms) {
@@ -101,8 +101,11 @@
     }
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      begin(form).catch((error) => tell(form, error));
+      begin(form).catch((error) => {
+        tell(form, error);
+        offer(form);
+      });
     });
-    if ("offered" in form.dataset) offer(form).catch(() => {});
+    offer(form);
   }
 })();

@@ -22,7 +22,7 @@ from tilth.features.auth.models.passkeys import (
     passkeys_of,
     use_count,
 )
-from tilth.features.auth.models.secrets import attempt, consume_known, forget
+from tilth.features.auth.models.secrets import consume_known, forget, waiting
 from tilth.features.auth.models.sessions import Proof, end_session
 from tilth.features.auth.models.users import Account, account_by_id
 from tilth.features.auth.service.accounts import Accounts
@@ -107,10 +107,10 @@ async def ask_for_factor(accounts: Accounts, flow: str, origin: Origin) -> Asked
 
     def asked(session: Session, now: datetime) -> tuple[bytes, list[Passkey]] | Admission:
         admission = admit(session, accounts.options.limits, origin, now)
-        waiting = attempt(session, "sign_in", token_digest(flow), now)
-        if waiting is None or admission.wait_seconds:
+        begun = waiting(session, "sign_in", token_digest(flow), now)
+        if begun is None or admission.wait_seconds:
             return admission
-        account = still_the_same(session, waiting)
+        account = still_the_same(session, begun)
         if account is None or not account.passkeys:
             return admission
         # One challenge at a time for each sign-in.
@@ -132,19 +132,19 @@ async def complete_by_passkey(
 
     def completed(session: Session, now: datetime) -> SignedIn[Result] | Refused:
         admission = admit(session, accounts.options.limits, origin, now)
-        waiting = attempt(session, "sign_in", token_digest(flow), now)
-        if waiting is None or admission.wait_seconds:
+        begun = waiting(session, "sign_in", token_digest(flow), now)
+        if begun is None or admission.wait_seconds:
             return Refused(admission)
-        account = still_the_same(session, waiting)
-        challenge = used_challenge(session, "passkey_factor", flow, now, user_id=waiting.user_id)
+        account = still_the_same(session, begun)
+        challenge = used_challenge(session, "passkey_factor", flow, now, user_id=begun.user_id)
         if account is None or challenge is None:
             return Refused(admission)
         found = _proved(accounts, session, challenge, given, now, origin, admission)
         if isinstance(found, Refused):
             return found
-        if not consume_known(session, waiting, now):
+        if not consume_known(session, begun, now):
             return Refused(admission)
-        proof = first_proof(account.id, waiting.data)
+        proof = first_proof(account.id, begun.data)
         proof = refreshed(proof, assurance=2, methods=[POSSESSION], at=now)
         return established(session, account, proof, now, origin, establish, admission)
 

@@ -85,7 +85,7 @@ async def enrol(
             session, "passkey_enrol", flow, now, user_id=account.id, credential=credential
         )
         current = account_by_id(session, account.id, lock=True)
-        if challenge is None or current is None:
+        if challenge is None or current is None or current.disabled_at:
             return _refused("What was asked for was used or has expired. Begin again.")
         if current.passkeys >= MOST_PASSKEYS:
             return _too_many()
