@@ -70,7 +70,6 @@
   };
 
   const tell = (form, error) => {
-    if (error.name === "AbortError") return;
     const place = form.querySelector("[role=alert]");
     place.textContent = reasons[error.name] || error.message;
     place.hidden = false;
@@ -102,6 +101,8 @@
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       begin(form).catch((error) => {
+        // Another request has taken its place.
+        if (error.name === "AbortError") return;
         tell(form, error);
         offer(form);
       });
