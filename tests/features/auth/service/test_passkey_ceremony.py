@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,15 +11,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.stories.auth.authenticator import (
+    ATTESTED,
     CAN_BE_COPIED,
     COPIED,
     PRESENT,
     VERIFIED,
     Authenticator,
     Said,
+    cbor,
     data,
     text,
 )
@@ -131,6 +136,49 @@ def test_an_assertion_with_one_part_wrong_is_refused(said: Said, reason: str) ->
 def test_an_attestation_with_one_part_wrong_is_refused(said: Said, reason: str) -> None:
     with pytest.raises(BadCredential) as caught:
         made(said)
+
+    assert caught.value.reason == reason
+
+
+def attestation(key: dict[int, Any] | None) -> dict[str, Any]:
+    """Of a passkey with this key, as COSE has it; without one, as no authenticator would answer."""
+    flags = PRESENT | VERIFIED | (ATTESTED if key else 0)
+    told = hashlib.sha256(b"notes.test").digest() + struct.pack(">BI", flags, 0)
+    if key:
+        told += bytes(16) + struct.pack(">H", 32) + b"i" * 32 + cbor(key)
+    sent = Authenticator().make(OPTIONS, Said(id=b"i" * 32))
+    made = cbor({"fmt": "none", "attStmt": {}, "authData": told})
+    sent["response"]["attestationObject"] = text(made)
+    return sent
+
+
+def rsa_key(bits: int) -> dict[int, Any]:
+    numbers = rsa.generate_private_key(65537, bits).public_key().public_numbers()
+    modulus = numbers.n.to_bytes(bits // 8, "big")
+    return {1: 3, 3: -257, -1: modulus, -2: numbers.e.to_bytes(3, "big")}
+
+
+def test_keys_of_every_platform_are_taken() -> None:
+    point = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+
+    for key in (rsa_key(2048), {1: 1, 3: -8, -1: 6, -2: point}):
+        assert NOTES.enrolled(CHALLENGE, HANDLE, attestation(key)).public_key == cbor(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (None, "no_key"),
+        (rsa_key(1024), "short_key"),
+        ({1: 2, 3: -7, -1: 1, -2: b"x" * 32, -3: b"y" * 32}, "not_verified"),
+        ({1: 1, 3: -8, -1: 6, -2: b""}, "not_verified"),
+        ({1: 2, 3: -47, -1: 8, -2: b"x" * 32, -3: b"y" * 32}, "algorithm"),
+    ],
+    ids=["no key", "RSA of 1024 bits", "not on the curve", "an empty key", "another curve"],
+)
+def test_a_key_that_is_none_or_too_weak_is_refused(key: dict[int, Any] | None, reason: str) -> None:
+    with pytest.raises(BadCredential) as caught:
+        NOTES.enrolled(CHALLENGE, HANDLE, attestation(key))
 
     assert caught.value.reason == reason
 
