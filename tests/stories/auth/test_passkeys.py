@@ -201,6 +201,22 @@ def test_a_passkey_that_does_not_count_is_used_again_and_again(site: Site) -> No
     assert answers == [200, 200, 200]
 
 
+def test_each_passkey_counts_for_itself(site: Site) -> None:
+    bob, one = has_passkey(site)
+    two = Authenticator()
+    enrol(bob, two, name="Other")
+    items = bob.get("/auth/passkeys").json()["items"]
+
+    named = bob.ask("PATCH", f"/auth/passkeys/{items[0]['id']}", {"name": "First"})
+    answers = [use(site.browser(), one, Said(count=50)), use(site.browser(), two, Said(count=9))]
+
+    assert [each.status_code for each in (named, *answers)] == [204, 200, 200]
+    assert [each["name"] for each in bob.get("/auth/passkeys").json()["items"]] == [
+        "First",
+        "Other",
+    ]
+
+
 def test_basic_does_not_go_around_a_passkey(site: Site) -> None:
     has_passkey(site)
 
