@@ -190,6 +190,21 @@ def test_a_counter_that_goes_back_is_refused_remembered_and_told(site: Site) -> 
     assert site.delivered().count("passkey_copied") == 3
 
 
+def test_nothing_is_asked_of_who_has_no_passkey(site: Site) -> None:
+    """Options that name no passkey would let the browser offer everybody's."""
+    site.account()
+    bob = site.browser()
+    bob.sign_in()
+    site.totp(bob)
+    flow = {"flow": site.browser().sign_in().json()["flow"]}
+
+    step_up = bob.post("/auth/step-up/passkey/options")
+    second = bob.post("/auth/sign-in/second-factor/passkey/options", flow)
+
+    assert (step_up.status_code, step_up.json()["code"]) == (401, "invalid_passkey")
+    assert (second.status_code, second.json()["code"]) == (401, "invalid_passkey")
+
+
 def test_a_passkey_of_somebody_else_is_no_second_factor(site: Site) -> None:
     has_passkey(site)
     _, of_eve = has_passkey(site, "eve")
