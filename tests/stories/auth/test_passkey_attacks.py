@@ -289,6 +289,44 @@ def test_another_password_step_is_not_skipped_by_a_flow(site: Site) -> None:
     assert answers == [401, 401, 401]
 
 
+def test_half_a_sign_in_is_completed_once(site: Site) -> None:
+    site.account()
+    bob, device = site.browser(), Authenticator()
+    bob.sign_in()
+    codes = enrol(bob, device).json()["recovery_codes"]
+    flow = {"flow": site.browser().sign_in().json()["flow"]}
+    asked = bob.post("/auth/sign-in/second-factor/passkey/options", flow).json()
+    signed = device.sign(asked["publicKey"])
+
+    def completed(path: str, **answer: Any) -> int:
+        status: int = site.browser().post(f"/auth/sign-in/second-factor{path}", answer).status_code
+        return status
+
+    unknown = completed("/passkey", flow="A" * 43, credential=signed)
+    first = completed("", **flow, code=codes[0])
+    second = completed("/passkey", **flow, credential=signed)
+
+    assert (unknown, first, second) == (401, 200, 401)
+
+
+def test_half_a_sign_in_is_completed_once_by_all_that_come_at_once(site: Site) -> None:
+    site.account()
+    bob, device = site.browser(), Authenticator()
+    bob.sign_in()
+    codes = enrol(bob, device).json()["recovery_codes"]
+    flow = {"flow": site.browser().sign_in().json()["flow"]}
+    asked = bob.post("/auth/sign-in/second-factor/passkey/options", flow).json()
+    signed = {**flow, "credential": device.sign(asked["publicKey"])}
+    second = "/auth/sign-in/second-factor"
+
+    answers = site.browser().together(
+        [("POST", f"{second}/passkey", signed)]
+        + [("POST", second, {**flow, "code": code}) for code in codes[:3]]
+    )
+
+    assert [each.status_code for each in answers].count(200) == 1
+
+
 def test_a_disabled_account_stays_closed(site: Site) -> None:
     _, device = has_passkey(site)
     site.sql(update(USERS).values(disabled_at=datetime(2020, 1, 1, tzinfo=UTC)))
