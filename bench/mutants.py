@@ -31,6 +31,7 @@ MODULES = (
     "models/identity.py",
     "models/api_keys.py",
     "models/factors.py",
+    "models/passkeys.py",
     "service/jose/encoding.py",
     "service/jose/jws.py",
     "service/jose/keys.py",
@@ -39,6 +40,11 @@ MODULES = (
     "service/passwords/hashes.py",
     "service/passwords/pool.py",
     "service/passwords/rules.py",
+    "service/passkeys/asked.py",
+    "service/passkeys/ceremony.py",
+    "service/passkeys/challenges.py",
+    "service/passkeys/kept.py",
+    "service/passkeys/party.py",
     "service/passwords_asked.py",
     "service/passwords_changed.py",
     "service/session_credentials.py",
@@ -56,6 +62,8 @@ TESTS = (
     ["tests/stories/auth", "-n", "2", "-k", "sqlite and not browser"],
 )
 LONGEST_SECONDS = 300
+REFUSALS = frozenset({"Refused", "_refused", "_known", "_too_many"})
+"""What units of work make to answer that they refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ def _refuses(last: ast.stmt) -> bool:
         value = last.value
         # What a unit of work answers when it has only counted an attempt.
         if isinstance(value, ast.Name) and value.id == "admission":
+            return True
+        if isinstance(value, ast.Call) and ast.unparse(value.func) in REFUSALS:
             return True
         return value is None or (isinstance(value, ast.Constant) and not value.value)
     return isinstance(last, ast.Raise)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXTRAS = ("asyncpg", "psycopg", "sqlmodel", "sqlacodegen", "rich", "typer", "alembic")
+EXTRAS = ("asyncpg", "psycopg", "sqlmodel", "sqlacodegen", "rich", "typer", "alembic", "fido2")
 SIGNING_IN = ("argon2", "bcrypt", "cryptography", "joserfc")
 DESCRIBING = ("jinja2", "tilth.features.api.service.openapi.document")
 LATER = (

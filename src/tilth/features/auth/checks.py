@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 
 from tilth.errors import Finding
+from tilth.features.auth.service.passkeys.party import is_number
 from tilth.features.auth.settings import Auth
 from tilth.settings import Settings
 
@@ -31,6 +32,14 @@ def findings(options: Auth, settings: Settings) -> Iterator[Finding]:
             "TILTH_MAIL_URL",
             "nobody could confirm an address or choose a new password: there is no mail server.",
             "Set TILTH_MAIL_URL and TILTH_MAIL_FROM, or Auth(mail=...).",
+        )
+    public = settings.web.public_url
+    if options.passkeys and public is not None and is_number(public):
+        yield Finding(
+            "auth.passkeys",
+            "TILTH_PUBLIC_URL",
+            "names an address by its number: browsers make passkeys for names only.",
+            "Give the server a name, such as https://shop.example.",
         )
     for network in settings.web.proxies:
         if ip_network(network).num_addresses > WIDEST_PROXIES:

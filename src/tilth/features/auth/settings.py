@@ -50,6 +50,7 @@ class Auth:
     pages: people sign in and look after their account on pages of Tilth's; without, mails lead to pages
     of yours at the same addresses. sign_up: anybody may make an account. verify_email: one with an address begins when its owner
     follows the link in a mail; without, it begins at once and nobody knows whose the address is.
+    passkeys: people may sign in without a password; needs the extra `passkeys`.
     sessions: "server" keeps them in the database; "cookie" seals them into the cookie itself, which
     ends all of a user's at once instead of one.
     idle, longest: of a session, without a request and at most. basic: HTTP Basic is understood.
@@ -67,6 +68,7 @@ class Auth:
     verify_email: bool = True
     passwords: Passwords = field(default_factory=Passwords)
     limits: Limits = field(default_factory=Limits)
+    passkeys: bool = False
     sessions: Sessions = "server"
     idle: timedelta = timedelta(days=14)
     longest: timedelta = timedelta(days=30)

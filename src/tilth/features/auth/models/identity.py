@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Join, Select, bindparam, exists, literal_column, select
+from sqlalchemy import ColumnElement, Join, Select, bindparam, exists, literal_column, or_, select
 
 from tilth.features.auth.models.tables import (
     FACTORS,
+    PASSKEYS,
     PASSWORDS,
     PERMISSIONS,
     REFRESH_TOKENS,
@@ -88,13 +89,13 @@ def password_look() -> Select[Any]:
     keys = (USERS.c.username_key, USERS.c.email_key, USERS.c.phone_key)
     asked = [key == bindparam(key.name, type_=key.type) for key in keys]
     source = USERS.outerjoin(PASSWORDS, PASSWORDS.c.user_id == USERS.c.id)
-    has_factor = exists(
-        select(literal_column("1")).where(
-            FACTORS.c.user_id == USERS.c.id, FACTORS.c.confirmed_at.is_not(None)
-        )
+    one: ColumnElement[int] = literal_column("1")
+    has_seed = exists(
+        select(one).where(FACTORS.c.user_id == USERS.c.id, FACTORS.c.confirmed_at.is_not(None))
     )
+    has_passkey = exists(select(one).where(PASSKEYS.c.user_id == USERS.c.id))
     return (
-        select(*IDENTITY, PASSWORDS.c.hash, has_factor.label("has_factor"))
+        select(*IDENTITY, PASSWORDS.c.hash, or_(has_seed, has_passkey).label("has_factor"))
         .select_from(with_identity(source))
         .where(asked[0] | asked[1] | asked[2], USERS.c.disabled_at.is_(None))
     )

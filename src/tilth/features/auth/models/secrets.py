@@ -25,6 +25,10 @@ Kind = Literal[
     "magic_link",
     "sign_in",
     "recovery",
+    "passkey_sign_in",
+    "passkey_factor",
+    "passkey_step_up",
+    "passkey_enrol",
 ]
 
 FORGOTTEN_AT_ONCE = 200
@@ -91,10 +95,26 @@ def attempt(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secre
     return _changed(session, terms, attempts_left=SECRETS.c.attempts_left - 1)
 
 
+def waiting(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secret | None:
+    """One that may still be tried, without counting: for answers that nobody can guess."""
+    columns = (SECRETS.c.id, SECRETS.c.user_id, SECRETS.c.bound_to, SECRETS.c.data)
+    found = session.execute(
+        select(*columns, SECRETS.c.created_at).where(
+            *_usable(kind, digest, now), SECRETS.c.attempts_left > 0
+        )
+    ).one_or_none()
+    return None if found is None else _secret(found)
+
+
 def consume_known(session: Session, secret: Secret, now: datetime) -> bool:
     """Uses up one that was tried before. False when somebody else came first."""
     terms = [SECRETS.c.id == secret.id, SECRETS.c.consumed_at.is_(None)]
     return _changed(session, terms, consumed_at=now) is not None
+
+
+def forget(session: Session, kind: Kind, digest: bytes) -> None:
+    """Makes room for another of the same digest."""
+    session.execute(delete(SECRETS).where(SECRETS.c.kind == kind, SECRETS.c.digest == digest))
 
 
 def revoke(session: Session, user_id: UUID, kinds: Collection[Kind]) -> None:
@@ -151,6 +171,8 @@ def _changed(
             SECRETS.c.created_at,
         )
     ).one_or_none()
-    if found is None:
-        return None
-    return Secret(found.id, found.user_id, found.bound_to, found.data or {}, found.created_at)
+    return None if found is None else _secret(found)
+
+
+def _secret(row: Any) -> Secret:
+    return Secret(row.id, row.user_id, row.bound_to, row.data or {}, row.created_at)

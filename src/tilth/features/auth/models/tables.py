@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKey,
@@ -217,6 +218,30 @@ FACTORS = Table(
     _moment("last_used_at", nullable=True),
 )
 Index(None, FACTORS.c.user_id)
+
+PASSKEYS = Table(
+    "tilth_passkey",
+    AUTH,
+    Column("id", Uuid, primary_key=True),
+    _of_user(),
+    # What the authenticator calls it; nobody else's may have the same.
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    # As COSE writes it (RFC 9052).
+    Column("public_key", LargeBinary, nullable=False),
+    # What authenticators know the account by: random, so that it tells nothing of it.
+    Column("user_handle", LargeBinary(64), nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("transports", String(120), nullable=False),
+    # Whether it may be copied to other devices of its owner, which never changes, and whether it was.
+    Column("is_backup_eligible", Boolean, nullable=False),
+    Column("is_backed_up", Boolean, nullable=False),
+    # False when somebody else turned out to own the address: then it is only a second factor.
+    Column("opens_alone", Boolean, nullable=False),
+    Column("name", String(120), nullable=False),
+    _moment("created_at"),
+    _moment("last_used_at", nullable=True),
+)
+Index(None, PASSKEYS.c.user_id)
 
 COUNTERS = Table(
     "tilth_counter",

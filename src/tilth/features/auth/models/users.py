@@ -11,14 +11,17 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from tilth.features.auth.models.tables import FACTORS, PASSWORDS, USERS
+from tilth.features.auth.models.tables import FACTORS, PASSKEYS, PASSWORDS, USERS
 from tilth.features.auth.service.names import Name
 from tilth.kit.ids import uuid7
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as flows need it. hash: of the password, None without one. factors: second ones."""
+    """A user as flows need it. hash: of the password, None without one.
+
+    factors: second ones, passkeys among them; passkeys: how many of these they are.
+    """
 
     id: UUID
     username: str | None
@@ -33,6 +36,7 @@ class Account:
     hash: str | None
     password_changed_at: datetime | None
     factors: int
+    passkeys: int
 
     @property
     def label(self) -> str:
@@ -148,6 +152,12 @@ def _accounts() -> Any:
         .where(FACTORS.c.user_id == USERS.c.id, FACTORS.c.confirmed_at.is_not(None))
         .scalar_subquery()
     )
+    passkeys = (
+        select(func.count())
+        .select_from(PASSKEYS)
+        .where(PASSKEYS.c.user_id == USERS.c.id)
+        .scalar_subquery()
+    )
     return select(
         USERS.c.id,
         USERS.c.username,
@@ -161,5 +171,6 @@ def _accounts() -> Any:
         USERS.c.epoch,
         PASSWORDS.c.hash,
         PASSWORDS.c.changed_at.label("password_changed_at"),
-        factors.label("factors"),
+        (factors + passkeys).label("factors"),
+        passkeys.label("passkeys"),
     ).select_from(USERS.outerjoin(PASSWORDS, PASSWORDS.c.user_id == USERS.c.id))

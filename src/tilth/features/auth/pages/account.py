@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -14,6 +15,7 @@ from tilth.errors import NotFound, ProblemError, Unauthenticated
 from tilth.features.auth.models.api_keys import keys_of
 from tilth.features.auth.models.audit import Origin, history, record
 from tilth.features.auth.models.factors import factors_of
+from tilth.features.auth.models.passkeys import passkeys_of
 from tilth.features.auth.models.sessions import end_session, sessions_of
 from tilth.features.auth.models.users import Account
 from tilth.features.auth.pages.forms import form_of
@@ -41,7 +43,9 @@ Act = Callable[[Request, Actor, Account, Origin, Mapping[str, str]], Awaitable[R
 class AccountPages:
     """One page, and a form for each act, which says what it does in its field `act`."""
 
-    def __init__(self, accounts: Accounts, pages: Pages) -> None:
+    def __init__(
+        self, accounts: Accounts, pages: Pages, more: Mapping[str, Act] = MappingProxyType({})
+    ) -> None:
         self.accounts, self.pages = accounts, pages
         self._acts: Mapping[str, Act] = {
             "password": self._change_password,
@@ -55,6 +59,7 @@ class AccountPages:
             "revoke_key": self._revoke_key,
             "prove": self._prove,
             "delete": self._delete,
+            **more,
         }
 
     async def account(self, request: Request) -> Response:
@@ -82,6 +87,7 @@ class AccountPages:
             return {
                 "sessions": sessions_of(session, account.id, now),
                 "factors": factors_of(session, account.id),
+                "passkeys": passkeys_of(session, account.id),
                 "keys": keys_of(session, account.id),
                 "events": history(session, account.id, limit=EVENTS_SHOWN),
             }
@@ -111,7 +117,7 @@ class AccountPages:
             assurance=asking.assurance,
             methods=proof_from(asking).methods,
         )
-        return self._anew(request, changed)
+        return anew(self.accounts, request, changed)
 
     async def _change_email(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
@@ -128,7 +134,7 @@ class AccountPages:
     async def _end_session(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        which = _id(given)
+        which = id_of(given)
 
         def ended(session: Any, now: Any) -> None:
             if end_session(session, which, account.id) is not None:
@@ -143,7 +149,7 @@ class AccountPages:
     ) -> Response:
         again = same_again(self.accounts, request, asking, origin)
         given_again = await account_kept.end_others(self.accounts, account, asking, origin, again)
-        return self._anew(request, given_again)
+        return anew(self.accounts, request, given_again)
 
     async def _prove(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
@@ -160,7 +166,7 @@ class AccountPages:
             stronger = await step_up.by_password(
                 self.accounts, proved, proof, old, origin, establish
             )
-        return self._anew(request, stronger)
+        return anew(self.accounts, request, stronger)
 
     async def _offer_factor(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
@@ -176,7 +182,7 @@ class AccountPages:
         confirmed, begun = await factors_kept.confirm_totp(
             self.accounts,
             account,
-            _id(given),
+            id_of(given),
             given.get("code", ""),
             proof_from(asking),
             origin,
@@ -195,9 +201,9 @@ class AccountPages:
         weaker = type(weaker)(weaker.user_id, 1, weaker.methods[:1], weaker.at)
         establish = into_same(self.accounts, request, asking, origin)
         changed = await factors_kept.remove(
-            self.accounts, account, _id(given), weaker, origin, establish
+            self.accounts, account, id_of(given), weaker, origin, establish
         )
-        return self._anew(request, changed)
+        return anew(self.accounts, request, changed)
 
     async def _make_key(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
@@ -211,7 +217,7 @@ class AccountPages:
     async def _revoke_key(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        await api_keys_kept.revoke(self.accounts, account.id, _id(given), origin)
+        await api_keys_kept.revoke(self.accounts, account.id, id_of(given), origin)
         return go(request, "/account")
 
     async def _delete(
@@ -226,14 +232,16 @@ class AccountPages:
         drop_cookie(self.accounts, request, response)
         return response
 
-    def _anew(self, request: Request, given: object) -> Response:
-        response = go(request, "/account")
-        if isinstance(given, Begun):
-            set_session(self.accounts, request, response, given)
-        return response
+
+def anew(accounts: Accounts, request: Request, given: object) -> Response:
+    """To the account, with the session that replaces the one before."""
+    response = go(request, "/account")
+    if isinstance(given, Begun):
+        set_session(accounts, request, response, given)
+    return response
 
 
-def _id(given: Mapping[str, str]) -> UUID:
+def id_of(given: Mapping[str, str]) -> UUID:
     """Raises NotFound."""
     try:
         return UUID(given.get("id", ""))

@@ -1,4 +1,4 @@
-"""Templates → pages. No script, no style but its own, nothing from elsewhere."""
+"""Templates → pages. No style and no script but its own, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from tilth.errors import Fault, ProblemError
 
 STYLE_PATH = "/account/static/pages.css"
+SCRIPT_PATH = "/account/static/passkeys.js"
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+# Of the pages that passkeys are made and used on; browsers offer them to scripts only.
+SCRIPTED = frozenset({"account", "mfa", "sign_in"})
+SCRIPTED_POLICY = f"{POLICY}; script-src 'self'; connect-src 'self'"
 # A link in a mail holds a secret: the page it leads to must not pass its address on.
 HEADERS = {
     "content-security-policy": POLICY,
@@ -26,16 +30,17 @@ HEADERS = {
 }
 YEAR_SECONDS = 31_536_000
 
-_STYLE = Path(__file__).parents[1] / "static" / "pages.css"
+_STATIC = Path(__file__).parents[1] / "static"
+_STYLE, _SCRIPT = _STATIC / "pages.css", _STATIC / "passkeys.js"
 
 
 class Pages:
-    """title: what the application is called."""
+    """title: what the application is called. rp: whom passkeys are made for; None without them."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, rp: str | None = None) -> None:
+        self._title, self._rp = title, rp
         self._template = cache(_loader)
-        self._version = sha256(_STYLE.read_bytes()).hexdigest()[:16]
+        self._style, self._script = _version(_STYLE), _version(_SCRIPT)
 
     def page(
         self,
@@ -51,16 +56,21 @@ class Pages:
         passwords and codes are not shown again.
         """
         root = request.scope.get("root_path", "")
+        has_script = self._rp is not None and name in SCRIPTED
         body = self._template()(f"pages/{name}.html").render(
             title=self._title,
             root=root,
-            style=f"{root}{STYLE_PATH}?v={self._version}",
+            style=f"{root}{STYLE_PATH}?v={self._style}",
+            script=f"{root}{SCRIPT_PATH}?v={self._script}" if has_script else None,
+            rp=self._rp,
             problem=problem,
             faults=_faults(problem.faults if problem else ()),
             given=given or {},
             **words,
         )
         headers = {**HEADERS, **(problem.headers if problem else {})}
+        if has_script:
+            headers["content-security-policy"] = SCRIPTED_POLICY
         # A browser would ask by a dialog of its own.
         headers.pop("WWW-Authenticate", None)
         return HTMLResponse(body, problem.status if problem else status, headers)
@@ -73,8 +83,20 @@ def go(request: Request, path: str) -> RedirectResponse:
 
 
 async def style(request: Request) -> Response:
+    return _kept(_STYLE, "text/css")
+
+
+async def script(request: Request) -> Response:
+    return _kept(_SCRIPT, "text/javascript")
+
+
+def _kept(file: Path, media_type: str) -> Response:
     headers = {"cache-control": f"public, max-age={YEAR_SECONDS}, immutable"}
-    return FileResponse(_STYLE, media_type="text/css", headers=headers)
+    return FileResponse(file, media_type=media_type, headers=headers)
+
+
+def _version(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _loader() -> Callable[[str], Any]:

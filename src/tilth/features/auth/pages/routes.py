@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from tilth.features.auth.pages.account import AccountPages
-from tilth.features.auth.pages.rendering import STYLE_PATH, Pages, style
+from tilth.features.auth.pages.account import AccountPages, Act
+from tilth.features.auth.pages.rendering import SCRIPT_PATH, STYLE_PATH, Pages, script, style
 from tilth.features.auth.pages.signing import SigningPages
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.addresses_changed import CHANGE_PATH, VERIFY_PATH
@@ -17,8 +17,11 @@ from tilth.features.auth.service.sign_up import LINK_PATH as SIGN_UP_PATH
 
 
 def page_routes(accounts: Accounts) -> Sequence[BaseRoute]:
-    pages = Pages(accounts.backend.title)
-    signing, account = SigningPages(accounts, pages), AccountPages(accounts, pages)
+    party = accounts.passkeys.party if accounts.passkeys else None
+    pages = Pages(accounts.backend.title, party.id if party else None)
+    signing = SigningPages(accounts, pages)
+    by_passkey, acts = _passkeys(accounts, pages, signing) if party else ((), {})
+    account = AccountPages(accounts, pages, acts)
     both = ["GET", "POST"]
     return [
         Route("/sign-in", signing.sign_in, methods=both),
@@ -32,4 +35,20 @@ def page_routes(accounts: Accounts) -> Sequence[BaseRoute]:
         Route(CHANGE_PATH, signing.confirm_change, methods=both),
         Route("/account", account.account, methods=both),
         Route(STYLE_PATH, style),
+        *by_passkey,
     ]
+
+
+def _passkeys(
+    accounts: Accounts, pages: Pages, signing: SigningPages
+) -> tuple[Sequence[BaseRoute], Mapping[str, Act]]:
+    # Behind them is a library that is installed only where they are wanted.
+    from tilth.features.auth.pages.passkeys import PasskeyPages
+
+    found = PasskeyPages(accounts, pages, signing)
+    routes = [
+        Route("/sign-in/passkey", found.sign_in, methods=["POST"]),
+        Route("/mfa/passkey", found.second_factor, methods=["POST"]),
+        Route(SCRIPT_PATH, script),
+    ]
+    return routes, found.acts

@@ -39,7 +39,7 @@ class SigningPages:
 
     async def sign_in(self, request: Request) -> Response:
         if request.method != "POST":
-            return self._sign_in_page(request, given=dict(request.query_params))
+            return self.sign_in_page(request, given=dict(request.query_params))
         given = await form_of(request)
         origin = origin_of(request)
         device = device_of(self.accounts, request)
@@ -50,8 +50,8 @@ class SigningPages:
             establish = into_session(self.accounts, request, origin)
             found = await sign_in(self.accounts, proved, origin, establish)
         except ProblemError as problem:
-            return self._sign_in_page(request, problem=problem, given=given)
-        return self._signed(request, found, given)
+            return self.sign_in_page(request, problem=problem, given=given)
+        return self.signed(request, found, given)
 
     async def second_factor(self, request: Request) -> Response:
         if request.method != "POST":
@@ -63,9 +63,11 @@ class SigningPages:
             establish = into_session(self.accounts, request, origin)
             found = await complete(self.accounts, flow, code, origin, establish)
         except ProblemError as problem:
-            return self.pages.page(request, "mfa", problem=problem, flow=flow, next=next_of(given))
+            return self.second_page(
+                request, given, has_passkey="has_passkey" in given, problem=problem
+            )
         tell_of_recovery(self.accounts, found, origin.address)
-        return self._signed(request, found, given)
+        return self.signed(request, found, given)
 
     async def by_mail(self, request: Request) -> Response:
         """Asks for a link, takes its code, and is where the link leads to."""
@@ -84,7 +86,7 @@ class SigningPages:
             return self.pages.page(
                 request, "mail_link", problem=problem, token=None, is_sent=bool(flow)
             )
-        response = self._signed(request, found, given)
+        response = self.signed(request, found, given)
         drop_cookie(self.accounts, request, response, suffix=FLOW_SUFFIX)
         return response
 
@@ -183,7 +185,7 @@ class SigningPages:
             return self.pages.page(request, "confirm", problem=problem, token=token, **words)
         return self.pages.page(request, "done", heading="Done", told=told)
 
-    def _sign_in_page(self, request: Request, **words: Any) -> Response:
+    def sign_in_page(self, request: Request, **words: Any) -> Response:
         given = words["given"]
         return self.pages.page(
             request,
@@ -193,11 +195,24 @@ class SigningPages:
             **words,
         )
 
-    def _signed(
+    def second_page(
+        self, request: Request, given: Mapping[str, str], *, has_passkey: bool, **words: Any
+    ) -> Response:
+        return self.pages.page(
+            request,
+            "mfa",
+            flow=given.get("flow", ""),
+            next=next_of(given),
+            has_passkey=has_passkey,
+            **words,
+        )
+
+    def signed(
         self, request: Request, found: SignedIn[Begun] | Pending, given: Mapping[str, str]
     ) -> Response:
         if isinstance(found, Pending):
-            return self.pages.page(request, "mfa", flow=found.flow, next=next_of(given))
+            has_passkey = "passkey" in found.factors
+            return self.second_page(request, {**given, "flow": found.flow}, has_passkey=has_passkey)
         response = go(request, next_of(given) if given.get("next") else HOME)
         set_session(self.accounts, request, response, found.result)
         remember_device(self.accounts, request, response, found.account.id)

@@ -24,6 +24,11 @@ JWKS_PATH = "/.well-known/jwks.json"
 def routes_of(options: Auth) -> Sequence[BaseRoute]:
     endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS]
     router = APIRouter(tags=["auth"])
+    if options.passkeys:
+        # Behind them is a library that is installed only where they are wanted.
+        from tilth.features.auth.routes.passkeys import PASSKEYS, TOKENS_BY_PASSKEY
+
+        endpoints += [*PASSKEYS, *(TOKENS_BY_PASSKEY if options.tokens else ())]
     if options.tokens:
         endpoints += TOKENS
         router.add_api_route(JWKS_PATH, jwks, methods=["GET"])

@@ -67,7 +67,7 @@ async def sign_in_by_password(accounts: Here, request: Request, body: Credential
     asked = asked_from(body.name, body.password, origin, device_of(accounts, request))
     proved = await prove_password(accounts, asked)
     found = await sign_in(accounts, proved, origin, into_session(accounts, request, origin))
-    return _signed(accounts, request, found, proved.admission.headers)
+    return signed(accounts, request, found, proved.admission.headers)
 
 
 async def sign_in_by_factor(accounts: Here, request: Request, body: Code) -> Response:
@@ -76,7 +76,7 @@ async def sign_in_by_factor(accounts: Here, request: Request, body: Code) -> Res
     establish = into_session(accounts, request, origin)
     found = await complete(accounts, body.flow, body.code, origin, establish)
     tell_of_recovery(accounts, found, origin.address)
-    return _signed(accounts, request, found, found.admission.headers)
+    return signed(accounts, request, found, found.admission.headers)
 
 
 async def ask_for_link(accounts: Here, request: Request, body: Forgotten) -> Response:
@@ -91,7 +91,7 @@ async def sign_in_by_mail(accounts: Here, request: Request, body: Code) -> Respo
     establish = into_session(accounts, request, origin)
     found = await magic.sign_in_by_mail(accounts, body.flow, body.code, origin, establish)
     headers = found.admission.headers if isinstance(found, SignedIn) else {}
-    return _signed(accounts, request, found, headers)
+    return signed(accounts, request, found, headers)
 
 
 async def sign_out(accounts: Here, request: Request) -> Response:
@@ -111,9 +111,10 @@ async def end_asking(accounts: Accounts, request: Request, response: Response) -
     return response
 
 
-def _signed(
+def signed(
     accounts: Accounts, request: Request, found: SignedIn[Begun] | Pending, headers: dict[str, str]
 ) -> Response:
+    """The session as a cookie, or what is still to be proved."""
     if isinstance(found, Pending):
         return waiting(found, headers)
     begun = found.result

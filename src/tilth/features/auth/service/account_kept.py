@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,6 +14,7 @@ from tilth.errors import Unauthenticated
 from tilth.features.auth.models.api_keys import keys_of
 from tilth.features.auth.models.audit import NOWHERE, Origin, history, record
 from tilth.features.auth.models.factors import factors_of
+from tilth.features.auth.models.passkeys import passkeys_of
 from tilth.features.auth.models.refresh import end_families
 from tilth.features.auth.models.roles import roles_of
 from tilth.features.auth.models.sessions import end_sessions, sessions_of
@@ -25,7 +27,9 @@ from tilth.kernel.policy.actor import Actor
 Result = TypeVar("Result")
 Again = Callable[[Session, Account, datetime], Result]
 
-NOT_EXPORTED = frozenset({"digest", "hash", "seed"})
+NOT_EXPORTED = frozenset(
+    {"digest", "hash", "seed", "credential_id", "public_key", "user_handle", "sign_count"}
+)
 """Of no use to their owner, and of some to whoever finds the file."""
 
 
@@ -61,6 +65,7 @@ async def export(accounts: Accounts, user_id: UUID) -> dict[str, Any]:
             "sessions": [_plain(row) for row in sessions_of(session, user_id, now)],
             "api_keys": [_plain(row) for row in keys_of(session, user_id)],
             "factors": [_plain(row) for row in factors_of(session, user_id)],
+            "passkeys": [_plain(asdict(each)) for each in passkeys_of(session, user_id)],
             "history": [_plain(row) for row in history(session, user_id, limit=10_000)],
         }
 

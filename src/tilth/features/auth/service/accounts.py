@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from tilth.features.auth.service.believed import Believed
 from tilth.features.auth.service.cookies import Sealer
 from tilth.features.auth.service.crossing import Borders
 from tilth.features.auth.service.letters import Letters
+from tilth.features.auth.service.passkeys.party import party_from
 from tilth.features.auth.service.passwords.blocklist import Blocklist
 from tilth.features.auth.service.passwords.pool import HashingPool
 from tilth.features.auth.service.passwords.rules import Rules
@@ -33,6 +34,9 @@ from tilth.kernel.store.look import Look
 from tilth.kernel.store.unit import Units
 from tilth.kit.secrets import derived_key, new_bytes, new_token
 from tilth.settings import Settings
+
+if TYPE_CHECKING:
+    from tilth.features.auth.service.passkeys.ceremony import Ceremonies
 
 DEVELOPMENT_URL = "http://127.0.0.1:8000"
 BASIC_BELIEVED = timedelta(minutes=5)
@@ -66,7 +70,7 @@ class Accounts:
     """is_secure: the world comes by https; None when each request has to tell.
 
     verified: credentials of Basic that were verified against the hash that is still stored.
-    actors: whose credential it was, for options.cache_seconds.
+    actors: whose credential it was, for options.cache_seconds. passkeys: None where they are turned off.
     """
 
     options: Auth
@@ -84,6 +88,7 @@ class Accounts:
     looks: Looks
     verified: Believed[bool]
     actors: Believed[Actor]
+    passkeys: Ceremonies | None
 
     def now(self) -> datetime:
         return self.options.clock()
@@ -135,6 +140,7 @@ def open_accounts(options: Auth, backend: Backend) -> Accounts:
         ),
         verified=Believed(BASIC_BELIEVED),
         actors=Believed(timedelta(seconds=options.cache_seconds)),
+        passkeys=_passkeys(backend.title, public) if options.passkeys else None,
     )
 
 
@@ -158,6 +164,25 @@ def _mail(settings: Settings) -> Mail:
     if settings.mail.url is None or settings.mail.sender is None:
         return terminal_mail()
     return SmtpMail(smtp_server_from(settings.mail.url), settings.mail.sender)
+
+
+def _passkeys(title: str, public: str | None) -> Ceremonies:
+    """Raises SetupError without the library, which most applications do not need."""
+    try:
+        from tilth.features.auth.service.passkeys.ceremony import Ceremonies
+    except ModuleNotFoundError as exc:
+        raise SetupError(_no_library()) from exc
+    party = party_from(public or DEVELOPMENT_URL, is_configured=public is not None)
+    return Ceremonies(party, title)
+
+
+def _no_library() -> Finding:
+    return Finding(
+        "auth.passkeys",
+        "Auth(passkeys=True)",
+        "the library that passkeys need is not installed.",
+        "Install it: pip install 'tilth[passkeys]'",
+    )
 
 
 def _read_only() -> Finding:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from tilth.features.auth.models.api_keys import revoke_keys
 from tilth.features.auth.models.audit import Origin, record
+from tilth.features.auth.models.passkeys import only_second
 from tilth.features.auth.models.refresh import end_families
 from tilth.features.auth.models.secrets import Kind, revoke
 from tilth.features.auth.models.sessions import end_sessions
@@ -22,7 +23,10 @@ from tilth.features.auth.models.users import (
 )
 from tilth.features.auth.service.accounts import Accounts
 
-PENDING: tuple[Kind, ...] = ("reset", "magic_link", "sign_in", "change_email", "verify_email")
+PENDING: tuple[Kind, ...] = (
+    *("reset", "magic_link", "sign_in", "change_email", "verify_email"),
+    *("passkey_factor", "passkey_step_up", "passkey_enrol"),
+)
 
 
 def end_everything(
@@ -39,13 +43,15 @@ def claimed(session: Session, account: Account, now: datetime, origin: Origin) -
     """The account of somebody who has followed a mail to its address, for the first time or again.
 
     The first time its password, sessions, tokens and keys end: whoever made it may have been a
-    stranger who waited for the owner of the address. Second factors stay, since no mail removes them.
+    stranger who waited for the owner of the address. Second factors stay, since no mail removes them;
+    a passkey is not more than that from then on.
     """
     if account.email_verified_at is not None:
         return account
     end_everything(session, account.id)
     revoke_keys(session, account.id)
     drop_password(session, account.id)
+    only_second(session, account.id)
     change(session, account.id, {"email_verified_at": now})
     record(session, "email.claimed", now, origin, user_id=account.id)
     current = account_by_id(session, account.id)

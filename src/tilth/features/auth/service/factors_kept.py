@@ -133,7 +133,9 @@ async def remove(
     def removed(session: Session, now: datetime) -> Result | None:
         if not remove_factor(session, factor_id, account.id):
             return None
-        if not factors_of(session, account.id):
+        current = account_by_id(session, account.id)
+        assert current is not None
+        if not current.factors:
             revoke(session, account.id, ["recovery"])
         end_everything(session, account.id)
         record(session, "factor.removed", now, origin, user_id=account.id)
@@ -152,7 +154,8 @@ async def renew_codes(accounts: Accounts, account: Account, origin: Origin) -> C
     """Raises NotFound for an account without a second factor, which has no use for them."""
 
     def renewed(session: Session, now: datetime) -> Confirmed | None:
-        if not factors_of(session, account.id):
+        current = account_by_id(session, account.id)
+        if current is None or not current.factors:
             return None
         codes = new_codes(accounts, session, account.id, now)
         record(session, "recovery_codes.made", now, origin, user_id=account.id)

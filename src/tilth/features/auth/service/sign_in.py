@@ -41,7 +41,7 @@ class Pending:
     """Something is still to be proved. flow: stands for what was, to be sent with the code."""
 
     flow: str
-    factors: tuple[str, ...] = ("totp", "recovery_code")
+    factors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ async def complete(
             return admission
         key = account_key("factor", str(secret.user_id))
         admission = admit_failure(session, admission, key, now)
-        account = _still_the_same(session, secret)
+        account = still_the_same(session, secret)
         if account is None or admission.wait_seconds:
             return admission
         factor = prove_factor(accounts, session, account.id, code, now)
@@ -90,7 +90,7 @@ async def complete(
             record(session, "factor.failed", now, origin, user_id=account.id)
             return admission
         forgive_failure(session, admission)
-        proof = _proof_from(account.id, secret.data)
+        proof = first_proof(account.id, secret.data)
         proof = refreshed(proof, assurance=2, methods=[factor.method], at=now)
         return established(session, account, proof, now, origin, establish, admission, factor)
 
@@ -117,7 +117,7 @@ def pending(session: Session, account: Account, proof: Proof, now: datetime) -> 
         attempts=FLOW_ATTEMPTS,
     )
     issue(session, new, now)
-    return Pending(flow)
+    return Pending(flow, _factors(account))
 
 
 def established(
@@ -142,7 +142,8 @@ def established(
     return SignedIn(result, account, admission, factor)
 
 
-def _still_the_same(session: Session, secret: Secret) -> Account | None:
+def still_the_same(session: Session, secret: Secret) -> Account | None:
+    """Whose sign-in waits, locked; None when the account has changed since the first proof."""
     assert secret.user_id is not None
     account = account_by_id(session, secret.user_id, lock=True)
     if account is None or account.disabled_at or account.epoch != secret.data["epoch"]:
@@ -150,6 +151,12 @@ def _still_the_same(session: Session, secret: Secret) -> Account | None:
     return account
 
 
-def _proof_from(user_id: UUID, told: Mapping[str, Any]) -> Proof:
+def first_proof(user_id: UUID, told: Mapping[str, Any]) -> Proof:
+    """What a sign-in that waits rests on so far."""
     methods: Sequence[str] = told["methods"]
     return Proof(user_id, 1, tuple(methods), datetime.fromisoformat(told["at"]))
+
+
+def _factors(account: Account) -> tuple[str, ...]:
+    kinds = {"passkey": account.passkeys > 0, "totp": account.factors > account.passkeys}
+    return (*(kind for kind, is_there in kinds.items() if is_there), "recovery_code")

@@ -1,0 +1,1 @@
+"""Passkeys: WebAuthn's two ceremonies, and what they open."""
