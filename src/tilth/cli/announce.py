@@ -19,16 +19,20 @@ from tilth.kernel.policy.actor import ANONYMOUS
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """made: tables. token: that lets read, when one was made. notes: more lines for people."""
+    """made: tables. token: that lets read, when one was made. notes: more lines for people.
+
+    first_admin: the link by which the first superuser is made.
+    """
 
     mode: str
     made: Sequence[str] = ()
     token: str | None = None
     notes: Sequence[str] = ()
+    first_admin: str | None = None
 
 
 def announce(backend: Backend, listening: socket.socket, news: News, *, as_json: bool) -> None:
-    """The token appears in one place only: in the document, or else among the lines."""
+    """Token and link appear in one place only: in the document, or else among the lines."""
     places = _places(backend, listening, news)
     if as_json:
         print_document(places)
@@ -46,6 +50,7 @@ def _places(backend: Backend, listening: socket.socket, news: News) -> dict[str,
         "resources": list(backend.schema),
         "created_tables": list(news.made),
         "token": news.token,
+        "first_admin": news.first_admin,
         "curl": _curl(base + _first_path(backend, news), news.token),
     }
 
@@ -66,6 +71,9 @@ def _lines(
     lines.append(f"  OpenAPI  {places['openapi']}")
     if news.token and with_token:
         lines.append(f"  Token    {news.token}  (shown this once)")
+    if news.first_admin and with_token:
+        lines.append(f"  Sign up  {news.first_admin}")
+        lines.append("           makes the first superuser: good once, for 30 minutes.")
     if with_token or not news.token:
         lines.append(f"  Try      {places['curl']}")
     if listening.getsockname()[0] in EVERYWHERE:

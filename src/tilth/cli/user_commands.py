@@ -29,11 +29,17 @@ def user(context: typer.Context) -> None:
 
 
 def create(
-    name: Annotated[str, typer.Argument(help="Username, or e-mail address.")],
+    name: Annotated[str | None, typer.Argument(help="Username, or e-mail address.")] = None,
     email: Annotated[str | None, typer.Option(help="Beside a username.")] = None,
     role: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Print a link instead, for whoever is to have it.")
+    ] = False,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="Send the link to the address that NAME is.")
     ] = False,
     app: AppOption = None,
     as_json: JsonOption = False,
@@ -41,13 +47,18 @@ def create(
 ) -> None:
     """Make an account.
 
-    The password is asked for. `--role superuser` may everything that a permission stands for.
+    The password is asked for, or left to who follows a link that is good once: `--link` for 30
+    minutes, `--mail` for a day. `--role superuser` may everything that a permission stands for.
     """
     from tilth.cli.talk import telling_failures
     from tilth.cli.user import create
+    from tilth.cli.user_links import invite, wanted_link
 
     with telling_failures(as_json, traceback):
-        create(app, name, role or [], email=email, from_stdin=password_stdin, as_json=as_json)
+        if wanted_link(name, email, link=link, mail=mail, password_stdin=password_stdin):
+            invite(app, name, role or [], as_json=as_json)
+        else:
+            create(app, name, role or [], email=email, from_stdin=password_stdin, as_json=as_json)
 
 
 def list_(

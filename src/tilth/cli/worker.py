@@ -21,10 +21,11 @@ from tilth.cli.announce import News, announce
 from tilth.cli.discover import application_in, applications_in, imported, plain_fastapi_in
 from tilth.cli.models_only import application_of_models, mapped_classes
 from tilth.cli.opening import checked, create_tables
-from tilth.cli.port import is_loopback
+from tilth.cli.port import address_of, is_loopback
 from tilth.cli.talk import failure_text, say, tell
 from tilth.cli.target import Target
 from tilth.errors import CommandError, TilthError, Unavailable
+from tilth.feature import Backend
 from tilth.runtime.web.problem import problem_response
 from tilth.runtime.web.server import serve
 from tilth.settings import Settings
@@ -69,11 +70,23 @@ def serve_order(
     """Raises CommandError or SetupError when there is nothing that can be served."""
     app, notes = _application(order)
     backend = checked(app)
-    news = News(app.settings.environment, create_tables(backend), notes=notes)
+    made = create_tables(backend)
+    is_first = announced is None or not announced.is_set()
+    link = _first_admin_link(backend, listening) if is_first else None
+    news = News(app.settings.environment, made, notes=notes, first_admin=link)
     when_ready = partial(announce, backend, listening, news, as_json=order.as_json)
     if announced is not None:
         when_ready = partial(_announce_once, when_ready, news.made, announced)
     _serve(app, listening, app.settings, when_ready)
+
+
+def _first_admin_link(backend: Backend, listening: socket.socket) -> str | None:
+    if "auth" not in backend.states:
+        return None
+    # Accounts, and the libraries behind them, are not imported where nobody signs in.
+    from tilth.cli.user_links import first_admin_link
+
+    return first_admin_link(backend, address_of(listening))
 
 
 def _announce_once(

@@ -97,6 +97,10 @@ class Site:
     base: str
     _engine: Any = field(default=None)
 
+    @property
+    def accounts(self) -> Any:
+        return self.app.freeze().states["auth"]
+
     def browser(self, *, address: str = "192.0.2.7", agent: str = "test") -> Browser:
         transport = httpx.ASGITransport(app=self.app, client=(address, 1234))
         client = httpx.AsyncClient(

@@ -19,6 +19,8 @@ from tilth.kit.ids import uuid7
 
 Kind = Literal[
     "sign_up",
+    "first_admin",
+    "invitation",
     "verify_email",
     "change_email",
     "reset",
@@ -139,18 +141,17 @@ def _usable(kind: Kind, digest: bytes, now: datetime) -> list[ColumnElement[bool
 def _changed(
     session: Session, terms: Collection[ColumnElement[bool]], **values: object
 ) -> Secret | None:
-    found = session.execute(
-        update(SECRETS)
-        .where(*terms)
-        .values(values)
-        .returning(
-            SECRETS.c.id,
-            SECRETS.c.user_id,
-            SECRETS.c.bound_to,
-            SECRETS.c.data,
-            SECRETS.c.created_at,
-        )
-    ).one_or_none()
+    changed = update(SECRETS).where(*terms).values(values).returning(*_FOUND)
+    found = session.execute(changed).one_or_none()
     if found is None:
         return None
     return Secret(found.id, found.user_id, found.bound_to, found.data or {}, found.created_at)
+
+
+_FOUND = (
+    SECRETS.c.id,
+    SECRETS.c.user_id,
+    SECRETS.c.bound_to,
+    SECRETS.c.data,
+    SECRETS.c.created_at,
+)

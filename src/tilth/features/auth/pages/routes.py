@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from tilth.features.auth.pages.account import AccountPages
+from tilth.features.auth.pages.invited import InvitedPages
 from tilth.features.auth.pages.rendering import STYLE_PATH, Pages, style
 from tilth.features.auth.pages.signing import SigningPages
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.addresses_changed import CHANGE_PATH, VERIFY_PATH
+from tilth.features.auth.service.invitations import LINK_PATH as INVITED_PATH
 from tilth.features.auth.service.magic import LINK_PATH as MAIL_PATH
 from tilth.features.auth.service.passwords_changed import LINK_PATH as RESET_PATH
 from tilth.features.auth.service.sign_up import LINK_PATH as SIGN_UP_PATH
@@ -26,6 +28,7 @@ def page_routes(accounts: Accounts) -> Sequence[BaseRoute]:
         Route(MAIL_PATH, signing.by_mail, methods=both),
         Route("/sign-out", signing.sign_out, methods=["POST"]),
         Route("/sign-up", signing.sign_up, methods=both),
+        Route(INVITED_PATH, InvitedPages(accounts, pages).accept, methods=both),
         Route(SIGN_UP_PATH, signing.confirm_account, methods=both),
         Route(RESET_PATH, signing.reset, methods=both),
         Route(VERIFY_PATH, signing.confirm_address, methods=both),

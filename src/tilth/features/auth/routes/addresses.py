@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from tilth.features.auth.routes.account import ACCOUNT, SESSIONS
 from tilth.features.auth.routes.endpoints import Endpoint, Here
 from tilth.features.auth.routes.factors import FACTORS
+from tilth.features.auth.routes.invited import INVITED
 from tilth.features.auth.routes.keys import KEYS
 from tilth.features.auth.routes.signing import SIGNING
 from tilth.features.auth.routes.tokens import TOKENS
@@ -22,7 +23,7 @@ JWKS_PATH = "/.well-known/jwks.json"
 
 
 def routes_of(options: Auth) -> Sequence[BaseRoute]:
-    endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS]
+    endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS, *INVITED]
     router = APIRouter(tags=["auth"])
     if options.tokens:
         endpoints += TOKENS

@@ -82,6 +82,11 @@ class Link(Given):
     token: Secret
 
 
+class Accepted(Link):
+    username: Name
+    password: Password
+
+
 class Forgotten(Given):
     identifier: Name
 

@@ -33,6 +33,10 @@ class Postman:
         except asyncio.QueueFull:
             logger.error("Mail of kind %s was lost: too many are waiting.", message.kind)
 
+    async def deliver(self, message: Message) -> None:
+        """At once, and once: whoever asks is told. Raises OSError and ValueError."""
+        await self._mail.send(message)
+
     async def delivered(self) -> None:
         """Returns when none is waiting."""
         if self._waiting is not None:
