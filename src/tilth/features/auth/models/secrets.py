@@ -27,6 +27,7 @@ Kind = Literal[
     "magic_link",
     "sign_in",
     "recovery",
+    "mail_code",
 ]
 
 FORGOTTEN_AT_ONCE = 200
@@ -87,6 +88,12 @@ def consume(
     return _changed(session, terms, consumed_at=now)
 
 
+def usable(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secret | None:
+    """Only looked at: it opens nothing until it is consumed or tried."""
+    found = session.execute(select(*_FOUND).where(*_usable(kind, digest, now))).one_or_none()
+    return None if found is None else _secret_from(found)
+
+
 def attempt(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secret | None:
     """Counts one try with it, before anything is compared. None when there are none left."""
     terms = [*_usable(kind, digest, now), SECRETS.c.attempts_left > 0]
@@ -143,9 +150,11 @@ def _changed(
 ) -> Secret | None:
     changed = update(SECRETS).where(*terms).values(values).returning(*_FOUND)
     found = session.execute(changed).one_or_none()
-    if found is None:
-        return None
-    return Secret(found.id, found.user_id, found.bound_to, found.data or {}, found.created_at)
+    return None if found is None else _secret_from(found)
+
+
+def _secret_from(row: Any) -> Secret:
+    return Secret(row.id, row.user_id, row.bound_to, row.data or {}, row.created_at)
 
 
 _FOUND = (

@@ -16,7 +16,8 @@ from tilth.features.auth.models.audit import Origin, history, record
 from tilth.features.auth.models.factors import factors_of
 from tilth.features.auth.models.sessions import end_session, sessions_of
 from tilth.features.auth.models.users import Account
-from tilth.features.auth.pages.forms import form_of
+from tilth.features.auth.pages.forms import form_of, id_in
+from tilth.features.auth.pages.mail_factor import MailFactorActs
 from tilth.features.auth.pages.rendering import Pages, go
 from tilth.features.auth.routes.answering import into_same, own, proof_from, same_again, set_session
 from tilth.features.auth.service import (
@@ -43,6 +44,7 @@ class AccountPages:
 
     def __init__(self, accounts: Accounts, pages: Pages) -> None:
         self.accounts, self.pages = accounts, pages
+        by_mail = MailFactorActs(accounts, pages, self._page)
         self._acts: Mapping[str, Act] = {
             "password": self._change_password,
             "email": self._change_email,
@@ -51,6 +53,9 @@ class AccountPages:
             "offer_factor": self._offer_factor,
             "confirm_factor": self._confirm_factor,
             "remove_factor": self._remove_factor,
+            "offer_mail": by_mail.offer,
+            "confirm_mail": by_mail.confirm,
+            "send_code": by_mail.send,
             "make_key": self._make_key,
             "revoke_key": self._revoke_key,
             "prove": self._prove,
@@ -90,10 +95,19 @@ class AccountPages:
         return self.pages.page(
             request,
             "account",
-            **{"about": None, "made": None, "offered": None, "codes": (), **shown, **words},
+            **{
+                "about": None,
+                "made": None,
+                "offered": None,
+                "codes": (),
+                "is_sent": False,
+                **shown,
+                **words,
+            },
             account=account,
             roles=sorted(asking.roles),
             current=asking.credential,
+            has_mail_codes=self.accounts.options.mail_codes,
         )
 
     async def _change_password(
@@ -128,7 +142,7 @@ class AccountPages:
     async def _end_session(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        which = _id(given)
+        which = id_in(given)
 
         def ended(session: Any, now: Any) -> None:
             if end_session(session, which, account.id) is not None:
@@ -176,7 +190,7 @@ class AccountPages:
         confirmed, begun = await factors_kept.confirm_totp(
             self.accounts,
             account,
-            _id(given),
+            id_in(given),
             given.get("code", ""),
             proof_from(asking),
             origin,
@@ -195,7 +209,7 @@ class AccountPages:
         weaker = type(weaker)(weaker.user_id, 1, weaker.methods[:1], weaker.at)
         establish = into_same(self.accounts, request, asking, origin)
         changed = await factors_kept.remove(
-            self.accounts, account, _id(given), weaker, origin, establish
+            self.accounts, account, id_in(given), weaker, origin, establish
         )
         return self._anew(request, changed)
 
@@ -211,7 +225,7 @@ class AccountPages:
     async def _revoke_key(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        await api_keys_kept.revoke(self.accounts, account.id, _id(given), origin)
+        await api_keys_kept.revoke(self.accounts, account.id, id_in(given), origin)
         return go(request, "/account")
 
     async def _delete(
@@ -231,11 +245,3 @@ class AccountPages:
         if isinstance(given, Begun):
             set_session(self.accounts, request, response, given)
         return response
-
-
-def _id(given: Mapping[str, str]) -> UUID:
-    """Raises NotFound."""
-    try:
-        return UUID(given.get("id", ""))
-    except ValueError as exc:
-        raise NotFound("There is nothing of this id.") from exc

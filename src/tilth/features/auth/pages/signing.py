@@ -19,7 +19,13 @@ from tilth.features.auth.routes.answering import (
     set_session,
 )
 from tilth.features.auth.routes.signing import end_asking, tell_of_recovery
-from tilth.features.auth.service import addresses_changed, magic, passwords_changed, sign_up
+from tilth.features.auth.service import (
+    addresses_changed,
+    magic,
+    mail_codes,
+    passwords_changed,
+    sign_up,
+)
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.browser import cookie_of, drop_cookie, set_cookie
 from tilth.features.auth.service.origins import origin_of
@@ -60,10 +66,13 @@ class SigningPages:
         origin = origin_of(request)
         flow, code = given.get("flow", ""), given.get("code", "")
         try:
+            if given.get("act") == "send":
+                await mail_codes.send_for_sign_in(self.accounts, flow, origin)
+                return self._second_page(request, given, is_sent=True)
             establish = into_session(self.accounts, request, origin)
             found = await complete(self.accounts, flow, code, origin, establish)
         except ProblemError as problem:
-            return self.pages.page(request, "mfa", problem=problem, flow=flow, next=next_of(given))
+            return self._second_page(request, given, problem=problem)
         tell_of_recovery(self.accounts, found, origin.address)
         return self._signed(request, found, given)
 
@@ -193,11 +202,26 @@ class SigningPages:
             **words,
         )
 
+    def _second_page(
+        self, request: Request, given: Mapping[str, str], *, is_sent: bool = False, **words: Any
+    ) -> Response:
+        """factors: what may be proved, carried along by the form; it decides nothing."""
+        return self.pages.page(
+            request,
+            "mfa",
+            flow=given.get("flow", ""),
+            next=next_of(given),
+            factors=given.get("factors", "").split(),
+            is_sent=is_sent,
+            **words,
+        )
+
     def _signed(
         self, request: Request, found: SignedIn[Begun] | Pending, given: Mapping[str, str]
     ) -> Response:
         if isinstance(found, Pending):
-            return self.pages.page(request, "mfa", flow=found.flow, next=next_of(given))
+            words = {**given, "flow": found.flow, "factors": " ".join(found.factors)}
+            return self._second_page(request, words)
         response = go(request, next_of(given) if given.get("next") else HOME)
         set_session(self.accounts, request, response, found.result)
         remember_device(self.accounts, request, response, found.account.id)

@@ -14,6 +14,7 @@ from tilth.features.auth.routes.endpoints import Endpoint, Here
 from tilth.features.auth.routes.factors import FACTORS
 from tilth.features.auth.routes.invited import INVITED
 from tilth.features.auth.routes.keys import KEYS
+from tilth.features.auth.routes.mail_codes import MAIL_CODES
 from tilth.features.auth.routes.signing import SIGNING
 from tilth.features.auth.routes.tokens import TOKENS
 from tilth.features.auth.settings import Auth
@@ -24,6 +25,8 @@ JWKS_PATH = "/.well-known/jwks.json"
 
 def routes_of(options: Auth) -> Sequence[BaseRoute]:
     endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS, *INVITED]
+    if options.mail_codes:
+        endpoints += MAIL_CODES
     router = APIRouter(tags=["auth"])
     if options.tokens:
         endpoints += TOKENS

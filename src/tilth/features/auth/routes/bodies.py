@@ -67,6 +67,12 @@ class Code(Given):
     code: Secret
 
 
+class Flow(Given):
+    """flow: from the answer that asked for a second factor."""
+
+    flow: Secret
+
+
 class TokenCode(Code):
     scopes: list[str] | None = Field(default=None, max_length=100)
 
@@ -264,6 +270,12 @@ class FactorOffered(BaseModel):
     id: UUID
     secret: str
     uri: str
+
+
+class FactorSent(BaseModel):
+    """A code was sent. Confirm the factor with it."""
+
+    id: UUID
 
 
 class Codes(BaseModel):

@@ -22,7 +22,9 @@ from tilth.features.auth.models.users import (
 )
 from tilth.features.auth.service.accounts import Accounts
 
-PENDING: tuple[Kind, ...] = ("reset", "magic_link", "sign_in", "change_email", "verify_email")
+PENDING: tuple[Kind, ...] = (
+    *("reset", "magic_link", "sign_in", "change_email", "verify_email", "mail_code"),
+)
 
 
 def end_everything(

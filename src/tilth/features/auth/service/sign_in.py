@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tilth.errors import Unauthenticated
 from tilth.features.auth.models.audit import Origin, record
+from tilth.features.auth.models.factors import MAIL, factors_of
 from tilth.features.auth.models.secrets import NewSecret, Secret, attempt, consume_known, issue
 from tilth.features.auth.models.sessions import Proof
 from tilth.features.auth.models.users import Account, account_by_id
@@ -24,6 +25,7 @@ from tilth.features.auth.service.guard import (
     admit_failure,
     forgive_failure,
 )
+from tilth.features.auth.service.mail_codes import METHOD, sign_in_purpose
 from tilth.features.auth.service.passwords_asked import Proved, settle
 from tilth.features.auth.service.session_credentials import refreshed
 from tilth.kit.secrets import new_token, token_digest
@@ -85,7 +87,10 @@ async def complete(
         account = _still_the_same(session, secret)
         if account is None or admission.wait_seconds:
             return admission
-        factor = prove_factor(accounts, session, account.id, code, now)
+        # Who signed in by a mail would prove the same again by another.
+        by_mail = METHOD not in secret.data["methods"]
+        mailed_for = sign_in_purpose(flow) if by_mail else None
+        factor = prove_factor(accounts, session, account.id, code, now, mailed_for=mailed_for)
         if factor is None or not consume_known(session, secret, now):
             record(session, "factor.failed", now, origin, user_id=account.id)
             return admission
@@ -117,7 +122,7 @@ def pending(session: Session, account: Account, proof: Proof, now: datetime) -> 
         attempts=FLOW_ATTEMPTS,
     )
     issue(session, new, now)
-    return Pending(flow)
+    return Pending(flow, _factors_to_prove(session, account, proof))
 
 
 def established(
@@ -148,6 +153,13 @@ def _still_the_same(session: Session, secret: Secret) -> Account | None:
     if account is None or account.disabled_at or account.epoch != secret.data["epoch"]:
         return None
     return account
+
+
+def _factors_to_prove(session: Session, account: Account, proof: Proof) -> tuple[str, ...]:
+    kinds = dict.fromkeys(each["kind"] for each in factors_of(session, account.id))
+    if METHOD in proof.methods:
+        kinds.pop(MAIL, None)
+    return (*kinds, "recovery_code")
 
 
 def _proof_from(user_id: UUID, told: Mapping[str, Any]) -> Proof:
