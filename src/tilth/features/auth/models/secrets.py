@@ -5,7 +5,7 @@ Using up is a conditional UPDATE: of any number that arrive at once, the databas
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -28,10 +28,13 @@ Kind = Literal[
     "sign_in",
     "recovery",
     "mail_code",
+    "trusted_device",
 ]
 
 FORGOTTEN_AT_ONCE = 200
 """Rows of one clearing, so that no request is slow because of those before it."""
+
+MOST_LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,30 @@ def consume_known(session: Session, secret: Secret, now: datetime) -> bool:
 def revoke(session: Session, user_id: UUID, kinds: Collection[Kind]) -> None:
     """Those of a user that wait to be used."""
     session.execute(delete(SECRETS).where(SECRETS.c.user_id == user_id, SECRETS.c.kind.in_(kinds)))
+
+
+def listed(session: Session, user_id: UUID, kind: Kind, now: datetime) -> Sequence[Any]:
+    """Those of a kind that a user could still use, newest first; never what they are known by."""
+    shown = (SECRETS.c.id, SECRETS.c.created_at, SECRETS.c.expires_at, SECRETS.c.data)
+    asked = (
+        select(*shown)
+        .where(
+            SECRETS.c.user_id == user_id,
+            SECRETS.c.kind == kind,
+            SECRETS.c.consumed_at.is_(None),
+            SECRETS.c.expires_at > now,
+        )
+        .order_by(SECRETS.c.id.desc())
+        .limit(MOST_LISTED)
+    )
+    return session.execute(asked).mappings().all()
+
+
+def revoke_one(session: Session, user_id: UUID, kind: Kind, secret_id: UUID) -> bool:
+    """False when this user has none of this kind and id."""
+    terms = (SECRETS.c.id == secret_id, SECRETS.c.user_id == user_id, SECRETS.c.kind == kind)
+    gone = session.execute(delete(SECRETS).where(*terms).returning(SECRETS.c.id))
+    return gone.one_or_none() is not None
 
 
 def left(session: Session, user_id: UUID, kind: Kind, now: datetime) -> int:

@@ -32,6 +32,7 @@ from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.browser import drop_cookie
 from tilth.features.auth.service.passwords_asked import prove_again
 from tilth.features.auth.service.session_credentials import Begun
+from tilth.features.auth.service.trusted import devices_of, forget_device
 from tilth.kernel.policy.actor import Actor
 
 EVENTS_SHOWN = 20
@@ -56,6 +57,7 @@ class AccountPages:
             "offer_mail": by_mail.offer,
             "confirm_mail": by_mail.confirm,
             "send_code": by_mail.send,
+            "forget_device": self._forget_device,
             "make_key": self._make_key,
             "revoke_key": self._revoke_key,
             "prove": self._prove,
@@ -87,6 +89,7 @@ class AccountPages:
             return {
                 "sessions": sessions_of(session, account.id, now),
                 "factors": factors_of(session, account.id),
+                "devices": devices_of(session, account.id, now),
                 "keys": keys_of(session, account.id),
                 "events": history(session, account.id, limit=EVENTS_SHOWN),
             }
@@ -212,6 +215,12 @@ class AccountPages:
             self.accounts, account, id_in(given), weaker, origin, establish
         )
         return self._anew(request, changed)
+
+    async def _forget_device(
+        self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
+    ) -> Response:
+        await forget_device(self.accounts, account, id_in(given), origin)
+        return go(request, "/account")
 
     async def _make_key(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any

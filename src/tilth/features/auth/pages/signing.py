@@ -19,6 +19,7 @@ from tilth.features.auth.routes.answering import (
     set_session,
 )
 from tilth.features.auth.routes.signing import end_asking, tell_of_recovery
+from tilth.features.auth.routes.trusted import remember_trust, trusted_here, wanted_trust
 from tilth.features.auth.service import (
     addresses_changed,
     magic,
@@ -32,6 +33,7 @@ from tilth.features.auth.service.origins import origin_of
 from tilth.features.auth.service.passwords_asked import asked_from, prove_password
 from tilth.features.auth.service.session_credentials import Begun
 from tilth.features.auth.service.sign_in import Pending, SignedIn, complete, sign_in
+from tilth.features.auth.service.trusted import trusting
 
 FLOW_SUFFIX = "-flow"
 FLOW_LIFE = timedelta(minutes=magic.MINUTES)
@@ -54,7 +56,8 @@ class SigningPages:
             asked = asked_from(name, password, origin, device)
             proved = await prove_password(self.accounts, asked)
             establish = into_session(self.accounts, request, origin)
-            found = await sign_in(self.accounts, proved, origin, establish)
+            trusted = trusted_here(self.accounts, request)
+            found = await sign_in(self.accounts, proved, origin, establish, is_trusted=trusted)
         except ProblemError as problem:
             return self._sign_in_page(request, problem=problem, given=given)
         return self._signed(request, found, given)
@@ -65,16 +68,21 @@ class SigningPages:
         given = await form_of(request)
         origin = origin_of(request)
         flow, code = given.get("flow", ""), given.get("code", "")
+        trust = wanted_trust(self.accounts, "trust" in given)
         try:
             if given.get("act") == "send":
                 await mail_codes.send_for_sign_in(self.accounts, flow, origin)
                 return self._second_page(request, given, is_sent=True)
             establish = into_session(self.accounts, request, origin)
+            if trust is not None:
+                establish = trusting(trust, origin, establish)
             found = await complete(self.accounts, flow, code, origin, establish)
         except ProblemError as problem:
             return self._second_page(request, given, problem=problem)
         tell_of_recovery(self.accounts, found, origin.address)
-        return self._signed(request, found, given)
+        response = self._signed(request, found, given)
+        remember_trust(self.accounts, request, response, trust, found.factor)
+        return response
 
     async def by_mail(self, request: Request) -> Response:
         """Asks for a link, takes its code, and is where the link leads to."""
@@ -206,6 +214,7 @@ class SigningPages:
         self, request: Request, given: Mapping[str, str], *, is_sent: bool = False, **words: Any
     ) -> Response:
         """factors: what may be proved, carried along by the form; it decides nothing."""
+        life = self.accounts.options.trusted_devices
         return self.pages.page(
             request,
             "mfa",
@@ -213,6 +222,7 @@ class SigningPages:
             next=next_of(given),
             factors=given.get("factors", "").split(),
             is_sent=is_sent,
+            trust_days=0 if life is None else max(1, life.days),
             **words,
         )
 

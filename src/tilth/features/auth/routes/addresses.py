@@ -17,6 +17,7 @@ from tilth.features.auth.routes.keys import KEYS
 from tilth.features.auth.routes.mail_codes import MAIL_CODES
 from tilth.features.auth.routes.signing import SIGNING
 from tilth.features.auth.routes.tokens import TOKENS
+from tilth.features.auth.routes.trusted import TRUSTED
 from tilth.features.auth.settings import Auth
 
 PREFIX = "/auth"
@@ -27,6 +28,8 @@ def routes_of(options: Auth) -> Sequence[BaseRoute]:
     endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS, *INVITED]
     if options.mail_codes:
         endpoints += MAIL_CODES
+    if options.trusted_devices is not None:
+        endpoints += TRUSTED
     router = APIRouter(tags=["auth"])
     if options.tokens:
         endpoints += TOKENS

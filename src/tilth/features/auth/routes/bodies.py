@@ -67,6 +67,12 @@ class Code(Given):
     code: Secret
 
 
+class SessionCode(Code):
+    """trust_device: do not ask for a second factor in this client again for a while."""
+
+    trust_device: bool = False
+
+
 class Flow(Given):
     """flow: from the answer that asked for a second factor."""
 
@@ -228,6 +234,18 @@ class SessionShown(BaseModel):
 
 class SessionsShown(BaseModel):
     items: list[SessionShown]
+
+
+class DeviceShown(BaseModel):
+    id: UUID
+    created_at: datetime
+    expires_at: datetime
+    address: str | None
+    agent: str | None
+
+
+class DevicesShown(BaseModel):
+    items: list[DeviceShown]
 
 
 class KeyShown(BaseModel):

@@ -15,6 +15,7 @@ from tilth.features.auth.models.audit import NOWHERE, Origin, history, record
 from tilth.features.auth.models.factors import factors_of
 from tilth.features.auth.models.refresh import end_families
 from tilth.features.auth.models.roles import roles_of
+from tilth.features.auth.models.secrets import listed, revoke
 from tilth.features.auth.models.sessions import end_sessions, sessions_of
 from tilth.features.auth.models.users import Account, account_by_id, delete_account
 from tilth.features.auth.service.accounts import Accounts
@@ -61,6 +62,9 @@ async def export(accounts: Accounts, user_id: UUID) -> dict[str, Any]:
             "sessions": [_plain(row) for row in sessions_of(session, user_id, now)],
             "api_keys": [_plain(row) for row in keys_of(session, user_id)],
             "factors": [_plain(row) for row in factors_of(session, user_id)],
+            "trusted_devices": [
+                _plain(row) for row in listed(session, user_id, "trusted_device", now)
+            ],
             "history": [_plain(row) for row in history(session, user_id, limit=10_000)],
         }
 
@@ -94,6 +98,7 @@ async def end_others(
         if stays and asking.credential is not None:
             end_sessions(session, account.id, but=UUID(asking.credential))
             end_families(session, account.id)
+            revoke(session, account.id, ["trusted_device"])
             return None
         end_everything(session, account.id)
         current = account_by_id(session, account.id)

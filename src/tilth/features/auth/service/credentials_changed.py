@@ -24,6 +24,7 @@ from tilth.features.auth.service.accounts import Accounts
 
 PENDING: tuple[Kind, ...] = (
     *("reset", "magic_link", "sign_in", "change_email", "verify_email", "mail_code"),
+    "trusted_device",
 )
 
 

@@ -57,13 +57,22 @@ class SignedIn(Generic[Result]):
 
 
 async def sign_in(
-    accounts: Accounts, proved: Proved, origin: Origin, establish: Establish[Result]
+    accounts: Accounts,
+    proved: Proved,
+    origin: Origin,
+    establish: Establish[Result],
+    *,
+    is_trusted: Callable[[Session, Account, datetime], bool] | None = None,
 ) -> SignedIn[Result] | Pending:
-    """After a password. Raises Unauthenticated when the account has changed meanwhile."""
+    """After a password. Raises Unauthenticated when the account has changed meanwhile.
+
+    is_trusted: whether to leave the second factor out; what is established counts as one factor.
+    """
 
     def signed(session: Session, now: datetime) -> SignedIn[Result] | Pending:
         settle(session, proved)
-        if proved.account.factors:
+        account = proved.account
+        if account.factors and not (is_trusted and is_trusted(session, account, now)):
             return pending(session, proved.account, proved.proof, now)
         return established(
             session, proved.account, proved.proof, now, origin, establish, proved.admission
