@@ -114,7 +114,8 @@ class Site:
         browser = self.browser(address="203.0.113.9")
         answer = browser.post("/auth/sign-up", {"username": name, "password": password, **more})
         if answer.status_code == 202:
-            answer = browser.post("/auth/sign-up/confirm", {"token": self.token("sign_up")})
+            sent = {"token": self.token("sign_up"), "flow": answer.json()["flow"]}
+            answer = browser.post("/auth/sign-up/confirm", sent)
         assert answer.status_code == 201, answer.text
         id_: str = answer.json()["id"]
         return id_

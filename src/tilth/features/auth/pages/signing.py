@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tilth.errors import ProblemError
+from tilth.errors import Invalid, ProblemError
 from tilth.features.auth.pages.forms import HOME, form_of, next_of
 from tilth.features.auth.pages.rendering import Pages, go
 from tilth.features.auth.routes.answering import (
@@ -36,6 +36,7 @@ from tilth.features.auth.service.sign_in import Pending, SignedIn, complete, sig
 from tilth.features.auth.service.trusted import trusting
 
 FLOW_SUFFIX = "-flow"
+SIGN_UP_SUFFIX = "-sign-up"
 FLOW_LIFE = timedelta(minutes=magic.MINUTES)
 
 Confirm = Callable[[str], Awaitable[Any]]
@@ -135,7 +136,10 @@ class SigningPages:
             return self.pages.page(request, "sign_up", problem=problem, given=given, is_open=True)
         if isinstance(found, sign_up.Waiting):
             told = "Open the link in the mail that was sent to you, and your account begins."
-            return self.pages.page(request, "done", heading="Look into your mail", told=told)
+            response = self.pages.page(request, "done", heading="Look into your mail", told=told)
+            ends = self.accounts.now() + sign_up.LINK_LIFE
+            set_cookie(self.accounts, request, response, found.flow, ends, suffix=SIGN_UP_SUFFIX)
+            return response
         told = "Your account is there. Sign in with it."
         return self.pages.page(request, "done", heading="Welcome", told=told)
 
@@ -162,11 +166,29 @@ class SigningPages:
         return self.pages.page(request, "done", heading="Your password is changed", told=told)
 
     async def confirm_account(self, request: Request) -> Response:
-        origin = origin_of(request)
-        words = ("Begin your account", "Begin", "Your account is there. Sign in with it.")
-        return await self._confirm(
-            request, lambda token: sign_up.confirm(self.accounts, token, origin), *words
-        )
+        """Opened in another browser than the account was asked for in, it asks for a password anew."""
+        flow = cookie_of(self.accounts, request, SIGN_UP_SUFFIX)
+        words: dict[str, Any] = {"heading": "Begin your account", "button": "Begin"}
+        if request.method != "POST":
+            token = request.query_params.get("token", "")
+            return self.pages.page(
+                request, "confirm", token=token, asks_password=flow is None, **words
+            )
+        given = await form_of(request)
+        token, origin = given.get("token", ""), origin_of(request)
+        try:
+            await sign_up.confirm(
+                self.accounts, token, origin, flow=flow, password=given.get("password")
+            )
+        except ProblemError as problem:
+            asks = isinstance(problem, Invalid)
+            return self.pages.page(
+                request, "confirm", problem=problem, token=token, asks_password=asks, **words
+            )
+        told = "Your account is there. Sign in with it."
+        response = self.pages.page(request, "done", heading="Welcome", told=told)
+        drop_cookie(self.accounts, request, response, suffix=SIGN_UP_SUFFIX)
+        return response
 
     async def confirm_address(self, request: Request) -> Response:
         origin = origin_of(request)
@@ -188,7 +210,7 @@ class SigningPages:
         self, request: Request, confirm: Confirm, heading: str, button: str, told: str
     ) -> Response:
         """A link only shows a button: programs that look into mails follow links, too."""
-        words: dict[str, Any] = {"heading": heading, "button": button}
+        words: dict[str, Any] = {"heading": heading, "button": button, "asks_password": False}
         if request.method != "POST":
             token = request.query_params.get("token", "")
             return self.pages.page(request, "confirm", token=token, **words)

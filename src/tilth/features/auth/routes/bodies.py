@@ -94,6 +94,13 @@ class Link(Given):
     token: Secret
 
 
+class Begin(Link):
+    """flow: from the answer to sign-up. Without it, another password has to be chosen."""
+
+    flow: Secret | None = None
+    password: Password | None = None
+
+
 class Accepted(Link):
     username: Name
     password: Password

@@ -24,12 +24,11 @@ from tilth.features.auth.routes.answering import (
 )
 from tilth.features.auth.routes.bodies import (
     AccountShown,
+    Begin,
     Code,
     Credentials,
     FlowSent,
     Forgotten,
-    Link,
-    Sent,
     SessionCode,
     Signed,
     SignUp,
@@ -54,13 +53,15 @@ async def make_account(accounts: Here, request: Request, body: SignUp) -> Respon
     wish = sign_up.Wish(body.username, body.email, body.phone, body.password)
     found = await sign_up.sign_up(accounts, wish, origin_of(request))
     if isinstance(found, sign_up.Waiting):
-        return answer(Sent(), 202, headers=found.admission.headers)
+        return answer(FlowSent(flow=found.flow), 202, headers=found.admission.headers)
     return answer(account_shown(found.account), 201, headers=found.admission.headers)
 
 
-async def confirm_account(accounts: Here, request: Request, body: Link) -> Response:
+async def confirm_account(accounts: Here, request: Request, body: Begin) -> Response:
     """Begin the account that a mail was sent for."""
-    account = await sign_up.confirm(accounts, body.token, origin_of(request))
+    account = await sign_up.confirm(
+        accounts, body.token, origin_of(request), flow=body.flow, password=body.password
+    )
     return answer(account_shown(account), 201)
 
 
@@ -165,7 +166,7 @@ SIGNING = (
         make_account,
         status=201,
         answers=AccountShown,
-        others={202: {"model": Sent, "description": "A mail was sent: follow its link."}},
+        others={202: {"model": FlowSent, "description": "A mail was sent: follow its link."}},
     ),
     Endpoint("POST", "/sign-up/confirm", confirm_account, status=201, answers=AccountShown),
     Endpoint(
