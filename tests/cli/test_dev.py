@@ -173,6 +173,9 @@ def test_the_first_superuser_is_made_by_a_link_that_is_told_once(
     (tmp_path / "app.py").write_text(WITH_ACCOUNTS, "utf-8")
     with start("dev", "app.py", cwd=tmp_path) as server:
         told = server.told + server.lines_until("first superuser")
+        outbox = httpx.get(f"{server.base}/_tilth/outbox")
+        assert f"Mail     {server.base}/_tilth/outbox" in told
+        assert outbox.status_code == 200
         link = re.search(r"Sign up  (\S+)", told)
         assert link, told
         assert link[1].startswith(f"{server.base}/sign-up/invited?token=")

@@ -21,7 +21,8 @@ from tilth.kernel.policy.actor import ANONYMOUS
 class News:
     """made: tables. token: that lets read, when one was made. notes: more lines for people.
 
-    first_admin: the link by which the first superuser is made.
+    first_admin: the link by which the first superuser is made. outbox: path of the mails that are
+    not sent.
     """
 
     mode: str
@@ -29,6 +30,7 @@ class News:
     token: str | None = None
     notes: Sequence[str] = ()
     first_admin: str | None = None
+    outbox: str | None = None
 
 
 def announce(backend: Backend, listening: socket.socket, news: News, *, as_json: bool) -> None:
@@ -51,6 +53,7 @@ def _places(backend: Backend, listening: socket.socket, news: News) -> dict[str,
         "created_tables": list(news.made),
         "token": news.token,
         "first_admin": news.first_admin,
+        "outbox": f"{base}{news.outbox}" if news.outbox else None,
         "curl": _curl(base + _first_path(backend, news), news.token),
     }
 
@@ -69,6 +72,8 @@ def _lines(
     lines.append(f"  API      {places['api']}  ({counted(len(backend.schema), 'resource')})")
     lines.append(f"  Docs     {places['docs']}")
     lines.append(f"  OpenAPI  {places['openapi']}")
+    if places["outbox"]:
+        lines.append(f"  Mail     {places['outbox']}")
     if news.token and with_token:
         lines.append(f"  Token    {news.token}  (shown this once)")
     if news.first_admin and with_token:

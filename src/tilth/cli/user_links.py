@@ -12,6 +12,7 @@ from tilth.cli.talk import print_document, say
 from tilth.cli.user import with_accounts
 from tilth.errors import CommandError, Invalid
 from tilth.feature import Backend
+from tilth.features.auth.pages.outbox import PATH, outbox_of
 from tilth.features.auth.service import invitations, names
 from tilth.features.auth.service.accounts import Accounts
 
@@ -68,6 +69,13 @@ def first_admin_link(backend: Backend, base: str) -> str | None:
             await accounts.units.close()
 
     return asyncio.run(made())
+
+
+def outbox_path(backend: Backend) -> str | None:
+    """Where the mails are that an application in development does not send."""
+    accounts = backend.states.get("auth")
+    is_there = isinstance(accounts, Accounts) and outbox_of(accounts) is not None
+    return PATH if is_there else None
 
 
 def _send(named: str | None, address: str, roles: Sequence[str]) -> None:

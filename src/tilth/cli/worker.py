@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
@@ -72,21 +72,22 @@ def serve_order(
     backend = checked(app)
     made = create_tables(backend)
     is_first = announced is None or not announced.is_set()
-    link = _first_admin_link(backend, listening) if is_first else None
-    news = News(app.settings.environment, made, notes=notes, first_admin=link)
+    news = News(app.settings.environment, made, notes=notes)
+    if is_first and "auth" in backend.states:
+        news = _with_accounts(news, backend, listening)
     when_ready = partial(announce, backend, listening, news, as_json=order.as_json)
     if announced is not None:
         when_ready = partial(_announce_once, when_ready, news.made, announced)
     _serve(app, listening, app.settings, when_ready)
 
 
-def _first_admin_link(backend: Backend, listening: socket.socket) -> str | None:
-    if "auth" not in backend.states:
-        return None
+def _with_accounts(news: News, backend: Backend, listening: socket.socket) -> News:
+    """Told with it: how the first superuser is made, and where mails are."""
     # Accounts, and the libraries behind them, are not imported where nobody signs in.
-    from tilth.cli.user_links import first_admin_link
+    from tilth.cli.user_links import first_admin_link, outbox_path
 
-    return first_admin_link(backend, address_of(listening))
+    link = first_admin_link(backend, address_of(listening))
+    return replace(news, first_admin=link, outbox=outbox_path(backend))
 
 
 def _announce_once(
