@@ -190,6 +190,11 @@ def application(url: str, auth: Auth, settings: Settings) -> Tilth:
     async def whoami(user: CurrentUser) -> str | None:
         return user.username
 
+    @app.get("/language")
+    async def language(user: CurrentUser) -> str | None:
+        found: str | None = (user.preferences or {}).get("language")
+        return found
+
     @app.get("/editors", dependencies=[require(role="editor")])
     async def editors() -> str:
         return "ok"

@@ -60,6 +60,7 @@ class Auth:
     mail_codes: a code by mail is a second factor for those who set it up.
     trusted_devices: for how long a browser may not be asked for a second factor again, if its owner
     wants so; None asks each time.
+    languages: BCP 47 tags of those that an account may prefer, for code of yours; the pages are in English.
     aliases: other addresses of routes, such as {"/auth/login": "/auth/token"}. mail: who delivers it,
     instead of TILTH_MAIL_URL. clock: what time it is, for tests; max_age of `require` and `assured`
     goes by the real one.
@@ -80,6 +81,7 @@ class Auth:
     algorithm: Algorithm = "Ed25519"
     cache_seconds: float = 0.0
     mail_codes: bool = False
+    languages: tuple[str, ...] = ("en",)
     trusted_devices: timedelta | None = None
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     mail: Mail | None = None

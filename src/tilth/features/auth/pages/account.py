@@ -31,6 +31,7 @@ from tilth.features.auth.service import (
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.browser import drop_cookie
 from tilth.features.auth.service.passwords_asked import prove_again
+from tilth.features.auth.service.preferences import prefer, preferences_of
 from tilth.features.auth.service.session_credentials import Begun
 from tilth.features.auth.service.trusted import devices_of, forget_device
 from tilth.kernel.policy.actor import Actor
@@ -57,6 +58,7 @@ class AccountPages:
             "offer_mail": by_mail.offer,
             "confirm_mail": by_mail.confirm,
             "send_code": by_mail.send,
+            "prefer": self._prefer,
             "forget_device": self._forget_device,
             "make_key": self._make_key,
             "revoke_key": self._revoke_key,
@@ -90,12 +92,14 @@ class AccountPages:
                 "sessions": sessions_of(session, account.id, now),
                 "factors": factors_of(session, account.id),
                 "devices": devices_of(session, account.id, now),
+                "preferred": preferences_of(session, account.id),
                 "keys": keys_of(session, account.id),
                 "events": history(session, account.id, limit=EVENTS_SHOWN),
             }
 
         shown = await self.accounts.run(found)
-        return self.pages.page(
+        size = shown["preferred"].text_size
+        response = self.pages.page(
             request,
             "account",
             **{
@@ -111,7 +115,11 @@ class AccountPages:
             roles=sorted(asking.roles),
             current=asking.credential,
             has_mail_codes=self.accounts.options.mail_codes,
+            languages=[(tag, tag) for tag in self.accounts.options.languages],
+            text_size=size,
         )
+        self.pages.keep_text_size(request, response, size)
+        return response
 
     async def _change_password(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
@@ -215,6 +223,13 @@ class AccountPages:
             self.accounts, account, id_in(given), weaker, origin, establish
         )
         return self._anew(request, changed)
+
+    async def _prefer(
+        self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
+    ) -> Response:
+        size, language = given.get("text_size", ""), given.get("language")
+        await prefer(self.accounts, account.id, size, language)
+        return go(request, "/account")
 
     async def _forget_device(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any

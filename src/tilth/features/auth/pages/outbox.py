@@ -41,7 +41,7 @@ def outbox_routes(accounts: Accounts) -> Sequence[BaseRoute]:
     outbox = outbox_of(accounts)
     if outbox is None:
         return ()
-    pages = Pages(accounts.backend.title)
+    pages = Pages(accounts)
 
     async def shown(request: Request) -> Response:
         """Each mail with a secret in it: nobody else's browser or program may see them."""

@@ -19,7 +19,7 @@ from tilth.features.auth.service.sign_up import LINK_PATH as SIGN_UP_PATH
 
 
 def page_routes(accounts: Accounts) -> Sequence[BaseRoute]:
-    pages = Pages(accounts.backend.title)
+    pages = Pages(accounts)
     signing, account = SigningPages(accounts, pages), AccountPages(accounts, pages)
     both = ["GET", "POST"]
     return [

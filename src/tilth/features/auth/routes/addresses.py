@@ -15,6 +15,7 @@ from tilth.features.auth.routes.factors import FACTORS
 from tilth.features.auth.routes.invited import INVITED
 from tilth.features.auth.routes.keys import KEYS
 from tilth.features.auth.routes.mail_codes import MAIL_CODES
+from tilth.features.auth.routes.preferences import PREFERENCES
 from tilth.features.auth.routes.signing import SIGNING
 from tilth.features.auth.routes.tokens import TOKENS
 from tilth.features.auth.routes.trusted import TRUSTED
@@ -25,7 +26,7 @@ JWKS_PATH = "/.well-known/jwks.json"
 
 
 def routes_of(options: Auth) -> Sequence[BaseRoute]:
-    endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS, *INVITED]
+    endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS, *INVITED, *PREFERENCES]
     if options.mail_codes:
         endpoints += MAIL_CODES
     if options.trusted_devices is not None:

@@ -243,6 +243,13 @@ class SessionsShown(BaseModel):
     items: list[SessionShown]
 
 
+class Preferred(Given):
+    """text_size: normal, large or larger. language: a tag such as `de`; null for the usual one."""
+
+    text_size: str = "normal"
+    language: str | None = Field(default=None, max_length=35)
+
+
 class DeviceShown(BaseModel):
     id: UUID
     created_at: datetime
