@@ -18,6 +18,7 @@ from tilth.features.auth.models.sessions import end_session, sessions_of
 from tilth.features.auth.models.users import Account
 from tilth.features.auth.pages.forms import form_of, id_in
 from tilth.features.auth.pages.mail_factor import MailFactorActs
+from tilth.features.auth.pages.qr_code import qr_svg
 from tilth.features.auth.pages.rendering import Pages, go
 from tilth.features.auth.routes.answering import into_same, own, proof_from, same_again, set_session
 from tilth.features.auth.service import (
@@ -117,6 +118,7 @@ class AccountPages:
             has_mail_codes=self.accounts.options.mail_codes,
             languages=[(tag, tag) for tag in self.accounts.options.languages],
             text_size=size,
+            qr_svg=qr_svg,
         )
         self.pages.keep_text_size(request, response, size)
         return response
