@@ -211,7 +211,7 @@ def test_87_codes_by_mail_are_removed_and_told(mailed: Site) -> None:
     mailed.delivered()
 
     assert gone.status_code == 204
-    assert "Codes by mail" in mailed.mail.messages[-1].text
+    assert "Sending codes by mail was removed" in mailed.mail.messages[-1].text
     assert mailed.browser().sign_in().status_code == 200
 
 

@@ -48,7 +48,7 @@ from tilth.features.auth.service.totp import (
     totp_uri,
 )
 
-NAMES = MappingProxyType({TOTP: "An authenticator app", MAIL: "Codes by mail"})
+NAMES = MappingProxyType({TOTP: "An authenticator app", MAIL: "Sending codes by mail"})
 
 
 @dataclass(frozen=True, slots=True)
