@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 import subprocess
@@ -150,6 +151,26 @@ def test_no_mail_server_is_told_without_the_link(user: Run, tmp_path: Path, run:
     assert ended.code == 1
     assert "ConnectionRefusedError" in ended.err
     assert "token=" not in ended.out + ended.err
+
+
+def test_a_file_of_accounts_is_imported_whole_or_not_at_all(user: Run, tmp_path: Path) -> None:
+    digest = hashlib.md5(PASSWORD.encode()).hexdigest()
+    (tmp_path / "good.csv").write_text(f"username,hash\nann,{digest}\nbob,\n", "utf-8-sig")
+    (tmp_path / "bad.jsonl").write_text('{"username": "eve"}\n{"username": "a b"}\n', "utf-8")
+    (tmp_path / "latin.csv").write_bytes("username\nJosé\n".encode("latin-1"))
+
+    good = user("import", "good.csv")
+    bad = user("import", "bad.jsonl", "--json")
+    others = [user("import", name) for name in ("latin.csv", "gone.csv", "good.txt", "good.csv")]
+
+    assert (good.code, good.err) == (0, "2 accounts imported.\n")
+    assert bad.code == 1
+    assert [each["line"] for each in bad.document["refused"]] == [2]
+    assert "Nothing was imported: 1 mistake." in bad.err
+    assert [each.code for each in others] == [1, 1, 2, 1]
+    assert "Line 2: there is an account with its username already." in others[-1].err
+    names = [each["username"] for each in user("list", "--json").document["accounts"]]
+    assert names == ["ann", "bob"]
 
 
 def test_an_application_without_accounts_says_so(run: Run, heroes_folder: Path) -> None:

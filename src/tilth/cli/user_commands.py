@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ def commands() -> typer.Typer:
     group.callback()(user)
     group.command("list")(list_)
     group.command()(create)
+    group.command("import")(import_)
     group.command()(role)
     group.command()(disable)
     group.command()(enable)
@@ -74,6 +76,27 @@ def list_(
 
     with telling_failures(as_json, traceback):
         list_(app, search, limit, as_json=as_json)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV with a header, or lines of JSON.")],
+    salt_last: Annotated[
+        bool, typer.Option("--salt-last", help="Bare digests are of password + salt.")
+    ] = False,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Make accounts with the hashes they had elsewhere, all of them or none.
+
+    Columns: username, email, phone, hash, roles, email_verified. Hashes: argon2, bcrypt, scrypt,
+    PBKDF2; digests of MD5 and SHA are hashed once more. Each is made anew at its next sign-in.
+    """
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.user_import import import_
+
+    with telling_failures(as_json, traceback):
+        import_(app, file, salt_last=salt_last, as_json=as_json)
 
 
 def role(
