@@ -203,6 +203,38 @@ def test_a_code_by_mail_steps_up_the_session_that_asked(mailed: Site) -> None:
     assert old.get("/vault").status_code == 200
 
 
+def test_a_code_by_mail_completes_a_sign_in_by_token(mailed: Site) -> None:
+    set_up(mailed)
+    program = mailed.browser()
+    waits = program.post("/auth/token", {"identifier": "bob", "password": PASSWORD}).json()
+    program.post("/auth/second-factor/mail", {"flow": waits["flow"]})
+
+    given = program.post(
+        "/auth/token/second-factor", {"flow": waits["flow"], "code": last_code(mailed)}
+    )
+
+    assert given.status_code == 200
+    bearer = {"authorization": f"Bearer {given.json()['access_token']}"}
+    assert mailed.browser().get("/auth/me", headers=bearer).json()["assurance"] == 2
+
+
+def test_an_old_address_is_sent_nothing_and_its_codes_are_worth_nothing(mailed: Site) -> None:
+    bob, _ = set_up(mailed)
+    fresh, flow = asked(mailed)
+    code = last_code(mailed)
+    bob.post("/auth/email", {"email": "new@example.org", "current_password": PASSWORD})
+    mailed.delivered()
+    mail = next(m for m in reversed(mailed.mail.messages) if m.kind == "change_email")
+    bob.post("/auth/email/confirm", {"token": mail.text.partition("token=")[2].split()[0]})
+
+    late = fresh.post(SECOND, {"flow": flow, "code": code})
+    asked(mailed)
+    mailed.delivered()
+
+    assert late.status_code == 401
+    assert mailed.mail.messages[-1].to == "new@example.org"
+
+
 def test_87_codes_by_mail_are_removed_and_told(mailed: Site) -> None:
     bob, _ = set_up(mailed)
     factor = bob.get("/auth/factors").json()["items"][0]["id"]
