@@ -11,7 +11,8 @@ import pytest
 from tests.stories.auth.test_pages import act, send, signed_in
 from tests.stories.auth.test_races import AT_ONCE, successes
 
-from tilth.features.auth.models.tables import SESSIONS
+from tilth.features.auth.models.tables import SESSIONS, USERS
+from tilth.features.auth.settings import Limits
 
 PASSWORD = "correct horse battery"
 SECOND = "/auth/sign-in/second-factor"
@@ -145,6 +146,56 @@ def test_36_a_mailbox_is_not_flooded(mailed: Site) -> None:
     assert [answer.status_code for answer in answers] == [202] * 4 + [429] * 5
     assert answers[-1].headers["retry-after"]
     assert mailed.delivered().count("mail_code") == 5
+
+
+def test_36_one_address_does_not_ask_for_many(site_of: SiteOf) -> None:
+    site = site_of(mail_codes=True, limits=Limits(per_address=3, overall=1000))
+    site.account(email="bob@example.org")
+    set_up(site)
+    flow = site.browser(address="10.1.0.1").sign_in().json()["flow"]
+    asking = site.browser(address="10.2.0.1")
+
+    answers = [asking.post("/auth/second-factor/mail", {"flow": flow}) for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+    assert site.delivered().count("mail_code") == 4
+
+
+def test_a_disabled_account_is_sent_nothing(mailed: Site) -> None:
+    set_up(mailed)
+    fresh, flow = asked(mailed)
+    mailed.sql(USERS.update().values(disabled_at=mailed.clock()))
+
+    again = fresh.post("/auth/second-factor/mail", {"flow": flow})
+
+    assert again.status_code == 401
+    assert mailed.delivered().count("mail_code") == 2
+
+
+def test_codes_by_mail_are_set_up_once(mailed: Site) -> None:
+    bob, _ = set_up(mailed)
+
+    again = bob.post("/auth/factors/mail")
+
+    assert (again.status_code, again.json()["code"]) == (400, "factor_exists")
+    assert len(bob.get("/auth/factors").json()["items"]) == 1
+
+
+def test_codes_of_before_are_worth_nothing_once_they_are_turned_off(
+    site_of: SiteOf, mailed: Site
+) -> None:
+    set_up(mailed)
+    _, flow = asked(mailed)
+    without = site_of(mail_codes=False).browser()
+
+    refused = without.post(SECOND, {"flow": flow, "code": last_code(mailed)})
+    # The other application has a clock of its own, which began later.
+    mailed.clock.pass_(minutes=1)
+
+    assert refused.status_code == 401
+    assert (
+        mailed.browser().post(SECOND, {"flow": flow, "code": last_code(mailed)}).status_code == 200
+    )
 
 
 def test_a_mail_does_not_prove_a_second_factor_beside_a_mail(mailed: Site) -> None:
