@@ -51,11 +51,14 @@ MODULES = (
     "service/cookies.py",
     "service/crossing.py",
     "service/grants.py",
+    "service/invitations.py",
     "service/magic.py",
+    "service/mail_codes.py",
     "service/readers.py",
     "service/sign_in.py",
     "service/support.py",
     "service/totp.py",
+    "service/trusted.py",
 )
 TESTS = (
     ["tests/features/auth", "-n", "0"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,13 @@ PAGE = """
 class Page(Base):
     __tablename__ = "page"
     id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+LONG = "quiet otters by the lake"
+WITH_ACCOUNTS = """\
+from tilth import Auth, Tilth
+
+app = Tilth("sqlite:///notes.db", auth=Auth())
 """
 
 
@@ -157,3 +165,27 @@ def test_mistakes_are_told_before_serving(
     assert ended.code == 1
     assert [finding["code"] for finding in ended.document["findings"]] == ["policy.missing"]
     assert not (tmp_path / "x.db").exists()
+
+
+def test_the_first_superuser_is_made_by_a_link_that_is_told_once(
+    tmp_path: Path, start: Start, run: Run
+) -> None:
+    (tmp_path / "app.py").write_text(WITH_ACCOUNTS, "utf-8")
+    with start("dev", "app.py", cwd=tmp_path) as server:
+        told = server.told + server.lines_until("first superuser")
+        outbox = httpx.get(f"{server.base}/_tilth/outbox")
+        assert f"Mail     {server.base}/_tilth/outbox" in told
+        assert outbox.status_code == 200
+        link = re.search(r"Sign up  (\S+)", told)
+        assert link, told
+        assert link[1].startswith(f"{server.base}/sign-up/invited?token=")
+        sent = {"token": link[1].partition("token=")[2], "username": "ann", "password": LONG}
+        made = httpx.post(f"{server.base}/auth/sign-up/invited", json=sent)
+        again = httpx.post(f"{server.base}/auth/sign-up/invited", json=sent | {"username": "eve"})
+    with start("dev", "app.py", "--no-reload", "--json", cwd=tmp_path) as server:
+        document = json.loads("".join(iter(server.process.stdout.readline, "}\n")) + "}")
+
+    assert (made.status_code, again.status_code) == (201, 400)
+    assert document["first_admin"] is None
+    listed = run("user", "list", "--json", cwd=tmp_path, TILTH_ENVIRONMENT="development")
+    assert [each["roles"] for each in listed.document["accounts"]] == [["superuser"]]

@@ -74,7 +74,7 @@ def test_every_command_answers_programs() -> None:
         if not any("--json" in parameter.opts for parameter in command.params)
     ]
 
-    assert len(commands) == 31
+    assert len(commands) == 32
     assert without == []
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +101,76 @@ def test_what_cannot_be_is_told(
     assert ended.returncode != 0
     assert told in ended.stderr
     assert user("list", "--json").document == {"accounts": []}
+
+
+def test_a_link_is_printed_alone_and_an_invitation_is_sent(user: Run) -> None:
+    printed = user("create", "--link", "--role", "superuser")
+    told = user("create", "--link", "--json")
+    sent = user("create", "ann@example.org", "--mail", "--role", "editor")
+
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/sign-up/invited\?token=[\w-]{43}\n", printed.out)
+    assert "30 minutes" in printed.err
+    assert sorted(told.document) == ["link", "minutes"]
+    assert sent.out == ""
+    assert "Mail to ann@example.org: You are invited" in sent.err
+    assert user("list", "--json").document == {"accounts": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "Whose account?"),
+        (("ann", "--mail"), "without an address"),
+        (("ann", "--link"), "chooses a name"),
+        (("ann@example.org", "--mail", "--link"), "either printed or sent"),
+        (("--link", "--email", "ann@example.org"), "says that themselves"),
+        (("--link", "--role", "edtor"), "Did you mean editor"),
+        (("ann@nowhere", "--mail"), "such as example.org"),
+    ],
+)
+def test_links_that_cannot_be_made_are_told(
+    user: Run, arguments: tuple[str, ...], told: str
+) -> None:
+    ended = user("create", *arguments)
+
+    assert ended.code != 0
+    assert re.search(told, ended.err), ended.err
+
+
+def test_no_mail_server_is_told_without_the_link(user: Run, tmp_path: Path, run: Run) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        where = {
+            "TILTH_MAIL_URL": f"smtp://127.0.0.1:{nobody.getsockname()[1]}",
+            "TILTH_MAIL_FROM": "notes@notes.example",
+            "TILTH_DATABASE": f"sqlite:///{tmp_path / 'other.db'}",
+        }
+        run("create-tables", cwd=tmp_path, **SAFE, **where)
+        ended = run("user", "create", "a@b.example", "--mail", cwd=tmp_path, **SAFE, **where)
+
+    assert ended.code == 1
+    assert "ConnectionRefusedError" in ended.err
+    assert "token=" not in ended.out + ended.err
+
+
+def test_a_file_of_accounts_is_imported_whole_or_not_at_all(user: Run, tmp_path: Path) -> None:
+    digest = hashlib.md5(PASSWORD.encode()).hexdigest()
+    (tmp_path / "good.csv").write_text(f"username,hash\nann,{digest}\nbob,\n", "utf-8-sig")
+    (tmp_path / "bad.jsonl").write_text('{"username": "eve"}\n{"username": "a b"}\n', "utf-8")
+    (tmp_path / "latin.csv").write_bytes("username\nJosé\n".encode("latin-1"))
+
+    good = user("import", "good.csv")
+    bad = user("import", "bad.jsonl", "--json")
+    others = [user("import", name) for name in ("latin.csv", "gone.csv", "good.txt", "good.csv")]
+
+    assert (good.code, good.err) == (0, "2 accounts imported.\n")
+    assert bad.code == 1
+    assert [each["line"] for each in bad.document["refused"]] == [2]
+    assert "Nothing was imported: 1 mistake." in bad.err
+    assert [each.code for each in others] == [1, 1, 2, 1]
+    assert "Line 2: there is an account with its username already." in others[-1].err
+    names = [each["username"] for each in user("list", "--json").document["accounts"]]
+    assert names == ["ann", "bob"]
 
 
 def test_an_application_without_accounts_says_so(run: Run, heroes_folder: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 EXTRAS = ("asyncpg", "psycopg", "sqlmodel", "sqlacodegen", "rich", "typer", "alembic", "fido2")
-SIGNING_IN = ("argon2", "bcrypt", "cryptography", "joserfc")
+SIGNING_IN = ("argon2", "bcrypt", "cryptography", "joserfc", "segno")
 DESCRIBING = ("jinja2", "tilth.features.api.service.openapi.document")
 LATER = (
     *(*EXTRAS, *DESCRIBING, *SIGNING_IN),

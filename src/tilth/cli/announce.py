@@ -19,16 +19,22 @@ from tilth.kernel.policy.actor import ANONYMOUS
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """made: tables. token: that lets read, when one was made. notes: more lines for people."""
+    """made: tables. token: that lets read, when one was made. notes: more lines for people.
+
+    first_admin: the link by which the first superuser is made. outbox: path of the mails that are
+    not sent.
+    """
 
     mode: str
     made: Sequence[str] = ()
     token: str | None = None
     notes: Sequence[str] = ()
+    first_admin: str | None = None
+    outbox: str | None = None
 
 
 def announce(backend: Backend, listening: socket.socket, news: News, *, as_json: bool) -> None:
-    """The token appears in one place only: in the document, or else among the lines."""
+    """Token and link appear in one place only: in the document, or else among the lines."""
     places = _places(backend, listening, news)
     if as_json:
         print_document(places)
@@ -46,6 +52,8 @@ def _places(backend: Backend, listening: socket.socket, news: News) -> dict[str,
         "resources": list(backend.schema),
         "created_tables": list(news.made),
         "token": news.token,
+        "first_admin": news.first_admin,
+        "outbox": f"{base}{news.outbox}" if news.outbox else None,
         "curl": _curl(base + _first_path(backend, news), news.token),
     }
 
@@ -64,8 +72,13 @@ def _lines(
     lines.append(f"  API      {places['api']}  ({counted(len(backend.schema), 'resource')})")
     lines.append(f"  Docs     {places['docs']}")
     lines.append(f"  OpenAPI  {places['openapi']}")
+    if places["outbox"]:
+        lines.append(f"  Mail     {places['outbox']}")
     if news.token and with_token:
         lines.append(f"  Token    {news.token}  (shown this once)")
+    if news.first_admin and with_token:
+        lines.append(f"  Sign up  {news.first_admin}")
+        lines.append("           makes the first superuser: good once, for 30 minutes.")
     if with_token or not news.token:
         lines.append(f"  Try      {places['curl']}")
     if listening.getsockname()[0] in EVERYWHERE:

@@ -16,7 +16,7 @@ from threading import Event
 from watchfiles import PythonFilter, watch
 
 from tilth.cli.opening import share_secret_key
-from tilth.cli.port import listen
+from tilth.cli.port import address_of, listen
 from tilth.cli.talk import say, shown_path
 from tilth.cli.target import default_source, target_from
 from tilth.cli.worker import MISUSE, Order, run_worker, serve_order
@@ -39,6 +39,8 @@ def dev(
     share_secret_key()
     order = Order(target, host, as_json=as_json, with_traceback=with_traceback, reload=reload)
     listening = listen(host, port)
+    # Where links in mails lead. Told by no request, which could name any host.
+    environ["TILTH_PUBLIC_URL"] = environ.get("TILTH_PUBLIC_URL") or address_of(listening)
     if reload:
         _supervise(order, listening)
     else:

@@ -27,7 +27,7 @@ Work = Callable[[Accounts], Awaitable[Result]]
 
 def create(
     named: str | None,
-    name: str,
+    name: str | None,
     roles: Sequence[str],
     *,
     email: str | None,
@@ -35,10 +35,12 @@ def create(
     as_json: bool,
 ) -> None:
     """name: a username, or an address when there is an @ in it."""
+    if name is None:
+        raise CommandError("Whose account?", "Say a NAME, or --link to let them choose.", USAGE)
     username, address = (None, name) if "@" in name else (name, email)
     wish = Wish(username, address, None, _password(from_stdin))
     try:
-        made = _run(named, lambda accounts: administration.create(accounts, wish, roles))
+        made = with_accounts(named, lambda accounts: administration.create(accounts, wish, roles))
     except Invalid as exc:
         raise CommandError(" ".join(fault.detail for fault in exc.faults)) from exc
     if as_json:
@@ -48,7 +50,7 @@ def create(
 
 
 def list_(named: str | None, search: str | None, limit: int, *, as_json: bool) -> None:
-    found = _run(named, lambda accounts: administration.listed(accounts, search, limit))
+    found = with_accounts(named, lambda accounts: administration.listed(accounts, search, limit))
     if as_json:
         print_document({"accounts": [_document(each) for each in found]})
         return
@@ -70,7 +72,9 @@ def role(
 ) -> None:
     if not add and not remove:
         raise CommandError("There is nothing to change.", "Say --add ROLE or --remove ROLE.", USAGE)
-    found = _run(named, lambda accounts: administration.change_roles(accounts, name, add, remove))
+    found = with_accounts(
+        named, lambda accounts: administration.change_roles(accounts, name, add, remove)
+    )
     if as_json:
         print_document(_document(found))
     else:
@@ -78,7 +82,7 @@ def role(
 
 
 def disable(named: str | None, name: str, *, is_disabled: bool, as_json: bool) -> None:
-    account = _run(
+    account = with_accounts(
         named,
         lambda accounts: administration.set_disabled(accounts, name, is_disabled=is_disabled),
     )
@@ -90,7 +94,9 @@ def disable(named: str | None, name: str, *, is_disabled: bool, as_json: bool) -
 
 
 def sessions(named: str | None, name: str, *, revoke: bool, as_json: bool) -> None:
-    rows = _run(named, lambda accounts: administration.sessions(accounts, name, ends_all=revoke))
+    rows = with_accounts(
+        named, lambda accounts: administration.sessions(accounts, name, ends_all=revoke)
+    )
     shown = [
         {
             "id": str(row["id"]),
@@ -112,7 +118,7 @@ def sessions(named: str | None, name: str, *, revoke: bool, as_json: bool) -> No
         say(f"{counted(len(shown), 'session')} ended.")
 
 
-def _run(named: str | None, work: Work[Result]) -> Result:
+def with_accounts(named: str | None, work: Work[Result]) -> Result:
     """Raises CommandError and SetupError before anything is asked of the database."""
     app = application_for(named)
     backend = app.freeze()

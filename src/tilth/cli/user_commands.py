@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ def commands() -> typer.Typer:
     group.callback()(user)
     group.command("list")(list_)
     group.command()(create)
+    group.command("import")(import_)
     group.command()(role)
     group.command()(disable)
     group.command()(enable)
@@ -29,11 +31,17 @@ def user(context: typer.Context) -> None:
 
 
 def create(
-    name: Annotated[str, typer.Argument(help="Username, or e-mail address.")],
+    name: Annotated[str | None, typer.Argument(help="Username, or e-mail address.")] = None,
     email: Annotated[str | None, typer.Option(help="Beside a username.")] = None,
     role: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Print a link instead, for whoever is to have it.")
+    ] = False,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="Send the link to the address that NAME is.")
     ] = False,
     app: AppOption = None,
     as_json: JsonOption = False,
@@ -41,13 +49,18 @@ def create(
 ) -> None:
     """Make an account.
 
-    The password is asked for. `--role superuser` may everything that a permission stands for.
+    The password is asked for, or left to who follows a link that is good once: `--link` for 30
+    minutes, `--mail` for a day. `--role superuser` may everything that a permission stands for.
     """
     from tilth.cli.talk import telling_failures
     from tilth.cli.user import create
+    from tilth.cli.user_links import invite, wanted_link
 
     with telling_failures(as_json, traceback):
-        create(app, name, role or [], email=email, from_stdin=password_stdin, as_json=as_json)
+        if wanted_link(name, email, link=link, mail=mail, password_stdin=password_stdin):
+            invite(app, name, role or [], as_json=as_json)
+        else:
+            create(app, name, role or [], email=email, from_stdin=password_stdin, as_json=as_json)
 
 
 def list_(
@@ -63,6 +76,27 @@ def list_(
 
     with telling_failures(as_json, traceback):
         list_(app, search, limit, as_json=as_json)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV with a header, or lines of JSON.")],
+    salt_last: Annotated[
+        bool, typer.Option("--salt-last", help="Bare digests are of password + salt.")
+    ] = False,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+    traceback: TracebackOption = False,
+) -> None:
+    """Make accounts with the hashes they had elsewhere, all of them or none.
+
+    Columns: username, email, phone, hash, roles, email_verified. Hashes: argon2, bcrypt, scrypt,
+    PBKDF2; digests of MD5 and SHA are hashed once more. Each is made anew at its next sign-in.
+    """
+    from tilth.cli.talk import telling_failures
+    from tilth.cli.user_import import import_
+
+    with telling_failures(as_json, traceback):
+        import_(app, file, salt_last=salt_last, as_json=as_json)
 
 
 def role(

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
@@ -21,10 +21,11 @@ from tilth.cli.announce import News, announce
 from tilth.cli.discover import application_in, applications_in, imported, plain_fastapi_in
 from tilth.cli.models_only import application_of_models, mapped_classes
 from tilth.cli.opening import checked, create_tables
-from tilth.cli.port import is_loopback
+from tilth.cli.port import address_of, is_loopback
 from tilth.cli.talk import failure_text, say, tell
 from tilth.cli.target import Target
 from tilth.errors import CommandError, TilthError, Unavailable
+from tilth.feature import Backend
 from tilth.runtime.web.problem import problem_response
 from tilth.runtime.web.server import serve
 from tilth.settings import Settings
@@ -69,11 +70,24 @@ def serve_order(
     """Raises CommandError or SetupError when there is nothing that can be served."""
     app, notes = _application(order)
     backend = checked(app)
-    news = News(app.settings.environment, create_tables(backend), notes=notes)
+    made = create_tables(backend)
+    is_first = announced is None or not announced.is_set()
+    news = News(app.settings.environment, made, notes=notes)
+    if is_first and "auth" in backend.states:
+        news = _with_accounts(news, backend, listening)
     when_ready = partial(announce, backend, listening, news, as_json=order.as_json)
     if announced is not None:
         when_ready = partial(_announce_once, when_ready, news.made, announced)
     _serve(app, listening, app.settings, when_ready)
+
+
+def _with_accounts(news: News, backend: Backend, listening: socket.socket) -> News:
+    """Told with it: how the first superuser is made, and where mails are."""
+    # Accounts, and the libraries behind them, are not imported where nobody signs in.
+    from tilth.cli.user_links import first_admin_link, outbox_path
+
+    link = first_admin_link(backend, address_of(listening))
+    return replace(news, first_admin=link, outbox=outbox_path(backend))
 
 
 def _announce_once(

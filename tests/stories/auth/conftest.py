@@ -97,6 +97,10 @@ class Site:
     base: str
     _engine: Any = field(default=None)
 
+    @property
+    def accounts(self) -> Any:
+        return self.app.freeze().states["auth"]
+
     def browser(self, *, address: str = "192.0.2.7", agent: str = "test") -> Browser:
         transport = httpx.ASGITransport(app=self.app, client=(address, 1234))
         client = httpx.AsyncClient(
@@ -110,7 +114,8 @@ class Site:
         browser = self.browser(address="203.0.113.9")
         answer = browser.post("/auth/sign-up", {"username": name, "password": password, **more})
         if answer.status_code == 202:
-            answer = browser.post("/auth/sign-up/confirm", {"token": self.token("sign_up")})
+            sent = {"token": self.token("sign_up"), "flow": answer.json()["flow"]}
+            answer = browser.post("/auth/sign-up/confirm", sent)
         assert answer.status_code == 201, answer.text
         id_: str = answer.json()["id"]
         return id_
@@ -184,6 +189,11 @@ def application(url: str, auth: Auth, settings: Settings) -> Tilth:
     @app.get("/whoami")
     async def whoami(user: CurrentUser) -> str | None:
         return user.username
+
+    @app.get("/language")
+    async def language(user: CurrentUser) -> str | None:
+        found: str | None = (user.preferences or {}).get("language")
+        return found
 
     @app.get("/editors", dependencies=[require(role="editor")])
     async def editors() -> str:

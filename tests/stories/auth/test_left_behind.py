@@ -11,6 +11,7 @@ from uuid import UUID
 import bcrypt
 import pytest
 from sqlalchemy import func, select
+from tests.stories.auth.test_pages import send
 
 from tilth.features.auth.models.roles import withdraw
 from tilth.features.auth.models.tables import AUTH, PASSWORDS, USERS
@@ -121,6 +122,38 @@ def test_30_whoever_proves_an_address_first_shares_it_with_nobody(
     if how == "reset":
         ann.sign_in("ann", OTHER)
     assert ann.get("/auth/me").json()["email_verified"] is True
+
+
+@pytest.mark.parametrize("flow", [None, "x" * 43], ids=["none", "another"])
+def test_30_a_link_that_a_stranger_asked_for_asks_its_reader_for_a_password(
+    site: Site, flow: str | None
+) -> None:
+    wish = {"username": "ann", "email": ADDRESS, "password": PASSWORD}
+    site.browser(address="198.51.100.7").post("/auth/sign-up", wish)
+    ann, sent = site.browser(), {"token": site.token("sign_up")}
+    sent |= {"flow": flow} if flow else {}
+
+    bare = ann.post("/auth/sign-up/confirm", sent)
+    short = ann.post("/auth/sign-up/confirm", {**sent, "password": "short"})
+    begun = ann.post("/auth/sign-up/confirm", {**sent, "password": OTHER})
+
+    assert (bare.status_code, bare.json()["errors"][0]["pointer"]) == (422, "/password")
+    assert (short.status_code, begun.status_code) == (422, 201)
+    assert site.browser().sign_in("ann").status_code == 401, "the stranger's password"
+    assert site.browser().sign_in("ann", OTHER).status_code == 200
+
+
+def test_30_a_link_opened_in_another_browser_asks_for_a_password_on_its_page(site: Site) -> None:
+    send(site.browser(), "/sign-up", username="ann", email=ADDRESS, password=PASSWORD)
+    ann, token = site.browser(), site.token("sign_up")
+
+    shown = ann.get(f"/sign-up/confirm?token={token}")
+    bare = send(ann, "/sign-up/confirm", token=token)
+    begun = send(ann, "/sign-up/confirm", token=token, password=OTHER)
+
+    assert 'name="password"' in shown.text
+    assert (bare.status_code, 'name="password"' in bare.text, begun.status_code) == (422, True, 200)
+    assert site.browser().sign_in("ann", OTHER).status_code == 200
 
 
 def test_30_a_mail_to_a_proved_address_leaves_the_rest(site: Site) -> None:

@@ -102,6 +102,8 @@ def test_a_second_factor_is_set_up_asked_for_and_removed(site: Site) -> None:
 
     offered = act(bob, "offer_factor").text
     secret = re.search(r'class="secret">([A-Z2-7]+)<', offered)
+    assert "<svg" in offered
+    assert "style=" not in offered
     id_ = re.search(r'name="id" value="([0-9a-f-]{36})">\s*<div class="field">', offered)
     assert secret, offered
     assert id_, offered

@@ -35,10 +35,10 @@ def successes(site: Site, method: str, path: str, bodies: list[Any]) -> int:
 @pytest.mark.parametrize("kind", ["sign_up", "reset", "change_email", "verify_email"])
 def test_25_a_link_is_followed_once(site_of: SiteOf, kind: str) -> None:
     site = site_of(verify_email=kind != "verify_email")
-    bob = site.browser()
+    bob, flow = site.browser(), ""
     wish = {"username": "bob", "email": "bob@example.org", "password": PASSWORD}
     if kind == "sign_up":
-        bob.post("/auth/sign-up", wish)
+        flow = bob.post("/auth/sign-up", wish).json()["flow"]
         path, token = "/auth/sign-up/confirm", site.token("sign_up")
     else:
         site.account(email="bob@example.org")
@@ -54,7 +54,7 @@ def test_25_a_link_is_followed_once(site_of: SiteOf, kind: str) -> None:
             site.delivered()
             mail = next(m for m in site.mail.messages if m.kind == "change_email")
             path, token = "/auth/email/confirm", mail.text.partition("token=")[2].split()[0]
-    more = {"password": OTHER} if kind == "reset" else {}
+    more = {"reset": {"password": OTHER}, "sign_up": {"flow": flow}}.get(kind, {})
 
     assert successes(site, "POST", path, [{"token": token, **more}] * AT_ONCE) == 1
 

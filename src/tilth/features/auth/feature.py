@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from tilth.feature import Feature
 from tilth.features.auth.checks import refusals
 from tilth.features.auth.models.tables import AUTH
+from tilth.features.auth.pages.outbox import outbox_routes
 from tilth.features.auth.pages.routes import page_routes
 from tilth.features.auth.routes.addresses import routes_of
 from tilth.features.auth.routes.endpoints import NAME
@@ -53,7 +54,8 @@ def feature_of(options: Auth) -> Feature:
 
 
 def _routes(options: Auth, accounts: Accounts) -> Sequence[BaseRoute]:
-    return [*routes_of(options), *(page_routes(accounts) if options.pages else ())]
+    pages = page_routes(accounts) if options.pages else ()
+    return [*routes_of(options), *pages, *outbox_routes(accounts)]
 
 
 @asynccontextmanager

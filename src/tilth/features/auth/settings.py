@@ -58,6 +58,10 @@ class Auth:
     at most. refresh: life of everything that comes from one sign-in by token.
     algorithm: of bearer tokens. cache_seconds: how long a credential that was found is believed without
     asking the database; 0 asks each time, so that what is revoked ends at once in every process.
+    mail_codes: a code by mail is a second factor for those who set it up.
+    trusted_devices: for how long a browser may not be asked for a second factor again, if its owner
+    wants so; None asks each time.
+    languages: BCP 47 tags of those that an account may prefer, for code of yours; the pages are in English.
     aliases: other addresses of routes, such as {"/auth/login": "/auth/token"}. mail: who delivers it,
     instead of TILTH_MAIL_URL. clock: what time it is, for tests; max_age of `require` and `assured`
     goes by the real one.
@@ -78,6 +82,9 @@ class Auth:
     refresh: timedelta = timedelta(days=30)
     algorithm: Algorithm = "Ed25519"
     cache_seconds: float = 0.0
+    mail_codes: bool = False
+    languages: tuple[str, ...] = ("en",)
+    trusted_devices: timedelta | None = None
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     mail: Mail | None = None
     clock: Callable[[], datetime] = now

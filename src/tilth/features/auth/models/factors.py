@@ -14,6 +14,7 @@ from tilth.features.auth.models.tables import FACTORS
 from tilth.kit.ids import uuid7
 
 TOTP = "totp"
+MAIL = "mail"
 
 
 def new_factor(

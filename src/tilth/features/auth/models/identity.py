@@ -66,9 +66,8 @@ def user_look() -> Select[Any]:
 
 
 def account_look() -> Select[Any]:
-    """The columns of the user with an id, but for preferences."""
-    columns = [column for column in USERS.c if column is not USERS.c.preferences]
-    return select(*columns).where(USERS.c.id == bindparam("user_id"), USERS.c.disabled_at.is_(None))
+    """The columns of the user with an id."""
+    return select(*USERS.c).where(USERS.c.id == bindparam("user_id"), USERS.c.disabled_at.is_(None))
 
 
 def token_look() -> Select[Any]:

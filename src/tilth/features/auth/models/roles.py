@@ -44,6 +44,12 @@ def roles_of(session: Session, user_id: UUID) -> frozenset[str]:
     return frozenset(session.scalars(asked))
 
 
+def is_held(session: Session, role: str) -> bool:
+    """Whether anybody has it, disabled or not."""
+    asked = select(USER_ROLES.c.user_id).where(USER_ROLES.c.role == role).limit(1)
+    return session.scalar(asked) is not None
+
+
 def grant(session: Session, user_id: UUID, role: str, now: datetime) -> bool:
     """False when they have it already."""
     if role in roles_of(session, user_id):

@@ -5,7 +5,7 @@ Using up is a conditional UPDATE: of any number that arrive at once, the databas
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -19,6 +19,8 @@ from tilth.kit.ids import uuid7
 
 Kind = Literal[
     "sign_up",
+    "first_admin",
+    "invitation",
     "verify_email",
     "change_email",
     "reset",
@@ -29,10 +31,14 @@ Kind = Literal[
     "passkey_factor",
     "passkey_step_up",
     "passkey_enrol",
+    "mail_code",
+    "trusted_device",
 ]
 
 FORGOTTEN_AT_ONCE = 200
 """Rows of one clearing, so that no request is slow because of those before it."""
+
+MOST_LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,12 @@ def consume(
     return _changed(session, terms, consumed_at=now)
 
 
+def usable(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secret | None:
+    """Only looked at: it opens nothing until it is consumed or tried."""
+    found = session.execute(select(*_FOUND).where(*_usable(kind, digest, now))).one_or_none()
+    return None if found is None else _secret_from(found)
+
+
 def attempt(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secret | None:
     """Counts one try with it, before anything is compared. None when there are none left."""
     terms = [*_usable(kind, digest, now), SECRETS.c.attempts_left > 0]
@@ -97,13 +109,9 @@ def attempt(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secre
 
 def waiting(session: Session, kind: Kind, digest: bytes, now: datetime) -> Secret | None:
     """One that may still be tried, without counting: for answers that nobody can guess."""
-    columns = (SECRETS.c.id, SECRETS.c.user_id, SECRETS.c.bound_to, SECRETS.c.data)
-    found = session.execute(
-        select(*columns, SECRETS.c.created_at).where(
-            *_usable(kind, digest, now), SECRETS.c.attempts_left > 0
-        )
-    ).one_or_none()
-    return None if found is None else _secret(found)
+    terms = (*_usable(kind, digest, now), SECRETS.c.attempts_left > 0)
+    found = session.execute(select(*_FOUND).where(*terms)).one_or_none()
+    return None if found is None else _secret_from(found)
 
 
 def consume_known(session: Session, secret: Secret, now: datetime) -> bool:
@@ -120,6 +128,30 @@ def forget(session: Session, kind: Kind, digest: bytes) -> None:
 def revoke(session: Session, user_id: UUID, kinds: Collection[Kind]) -> None:
     """Those of a user that wait to be used."""
     session.execute(delete(SECRETS).where(SECRETS.c.user_id == user_id, SECRETS.c.kind.in_(kinds)))
+
+
+def listed(session: Session, user_id: UUID, kind: Kind, now: datetime) -> Sequence[Any]:
+    """Those of a kind that a user could still use, newest first; never what they are known by."""
+    shown = (SECRETS.c.id, SECRETS.c.created_at, SECRETS.c.expires_at, SECRETS.c.data)
+    asked = (
+        select(*shown)
+        .where(
+            SECRETS.c.user_id == user_id,
+            SECRETS.c.kind == kind,
+            SECRETS.c.consumed_at.is_(None),
+            SECRETS.c.expires_at > now,
+        )
+        .order_by(SECRETS.c.id.desc())
+        .limit(MOST_LISTED)
+    )
+    return session.execute(asked).mappings().all()
+
+
+def revoke_one(session: Session, user_id: UUID, kind: Kind, secret_id: UUID) -> bool:
+    """False when this user has none of this kind and id."""
+    terms = (SECRETS.c.id == secret_id, SECRETS.c.user_id == user_id, SECRETS.c.kind == kind)
+    gone = session.execute(delete(SECRETS).where(*terms).returning(SECRETS.c.id))
+    return gone.one_or_none() is not None
 
 
 def left(session: Session, user_id: UUID, kind: Kind, now: datetime) -> int:
@@ -159,20 +191,19 @@ def _usable(kind: Kind, digest: bytes, now: datetime) -> list[ColumnElement[bool
 def _changed(
     session: Session, terms: Collection[ColumnElement[bool]], **values: object
 ) -> Secret | None:
-    found = session.execute(
-        update(SECRETS)
-        .where(*terms)
-        .values(values)
-        .returning(
-            SECRETS.c.id,
-            SECRETS.c.user_id,
-            SECRETS.c.bound_to,
-            SECRETS.c.data,
-            SECRETS.c.created_at,
-        )
-    ).one_or_none()
-    return None if found is None else _secret(found)
+    changed = update(SECRETS).where(*terms).values(values).returning(*_FOUND)
+    found = session.execute(changed).one_or_none()
+    return None if found is None else _secret_from(found)
 
 
-def _secret(row: Any) -> Secret:
+def _secret_from(row: Any) -> Secret:
     return Secret(row.id, row.user_id, row.bound_to, row.data or {}, row.created_at)
+
+
+_FOUND = (
+    SECRETS.c.id,
+    SECRETS.c.user_id,
+    SECRETS.c.bound_to,
+    SECRETS.c.data,
+    SECRETS.c.created_at,
+)

@@ -18,7 +18,9 @@ from tilth.features.auth.models.factors import factors_of
 from tilth.features.auth.models.passkeys import passkeys_of
 from tilth.features.auth.models.sessions import end_session, sessions_of
 from tilth.features.auth.models.users import Account
-from tilth.features.auth.pages.forms import form_of
+from tilth.features.auth.pages.forms import form_of, id_in
+from tilth.features.auth.pages.mail_factor import MailFactorActs
+from tilth.features.auth.pages.qr_code import qr_svg
 from tilth.features.auth.pages.rendering import Pages, go
 from tilth.features.auth.routes.answering import into_same, own, proof_from, same_again, set_session
 from tilth.features.auth.service import (
@@ -32,7 +34,9 @@ from tilth.features.auth.service import (
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.browser import drop_cookie
 from tilth.features.auth.service.passwords_asked import prove_again
+from tilth.features.auth.service.preferences import prefer, preferences_of
 from tilth.features.auth.service.session_credentials import Begun
+from tilth.features.auth.service.trusted import devices_of, forget_device
 from tilth.kernel.policy.actor import Actor
 
 EVENTS_SHOWN = 20
@@ -47,6 +51,7 @@ class AccountPages:
         self, accounts: Accounts, pages: Pages, more: Mapping[str, Act] = MappingProxyType({})
     ) -> None:
         self.accounts, self.pages = accounts, pages
+        by_mail = MailFactorActs(accounts, pages, self._page)
         self._acts: Mapping[str, Act] = {
             "password": self._change_password,
             "email": self._change_email,
@@ -55,6 +60,11 @@ class AccountPages:
             "offer_factor": self._offer_factor,
             "confirm_factor": self._confirm_factor,
             "remove_factor": self._remove_factor,
+            "offer_mail": by_mail.offer,
+            "confirm_mail": by_mail.confirm,
+            "send_code": by_mail.send,
+            "prefer": self._prefer,
+            "forget_device": self._forget_device,
             "make_key": self._make_key,
             "revoke_key": self._revoke_key,
             "prove": self._prove,
@@ -88,19 +98,36 @@ class AccountPages:
                 "sessions": sessions_of(session, account.id, now),
                 "factors": factors_of(session, account.id),
                 "passkeys": passkeys_of(session, account.id),
+                "devices": devices_of(session, account.id, now),
+                "preferred": preferences_of(session, account.id),
                 "keys": keys_of(session, account.id),
                 "events": history(session, account.id, limit=EVENTS_SHOWN),
             }
 
         shown = await self.accounts.run(found)
-        return self.pages.page(
+        size = shown["preferred"].text_size
+        response = self.pages.page(
             request,
             "account",
-            **{"about": None, "made": None, "offered": None, "codes": (), **shown, **words},
+            **{
+                "about": None,
+                "made": None,
+                "offered": None,
+                "codes": (),
+                "is_sent": False,
+                **shown,
+                **words,
+            },
             account=account,
             roles=sorted(asking.roles),
             current=asking.credential,
+            has_mail_codes=self.accounts.options.mail_codes,
+            languages=[(tag, tag) for tag in self.accounts.options.languages],
+            text_size=size,
+            qr_svg=qr_svg,
         )
+        self.pages.keep_text_size(request, response, size)
+        return response
 
     async def _change_password(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
@@ -134,7 +161,7 @@ class AccountPages:
     async def _end_session(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        which = id_of(given)
+        which = id_in(given)
 
         def ended(session: Any, now: Any) -> None:
             if end_session(session, which, account.id) is not None:
@@ -182,7 +209,7 @@ class AccountPages:
         confirmed, begun = await factors_kept.confirm_totp(
             self.accounts,
             account,
-            id_of(given),
+            id_in(given),
             given.get("code", ""),
             proof_from(asking),
             origin,
@@ -201,9 +228,22 @@ class AccountPages:
         weaker = type(weaker)(weaker.user_id, 1, weaker.methods[:1], weaker.at)
         establish = into_same(self.accounts, request, asking, origin)
         changed = await factors_kept.remove(
-            self.accounts, account, id_of(given), weaker, origin, establish
+            self.accounts, account, id_in(given), weaker, origin, establish
         )
         return anew(self.accounts, request, changed)
+
+    async def _prefer(
+        self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
+    ) -> Response:
+        size, language = given.get("text_size", ""), given.get("language")
+        await prefer(self.accounts, account.id, size, language)
+        return go(request, "/account")
+
+    async def _forget_device(
+        self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
+    ) -> Response:
+        await forget_device(self.accounts, account, id_in(given), origin)
+        return go(request, "/account")
 
     async def _make_key(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
@@ -217,7 +257,7 @@ class AccountPages:
     async def _revoke_key(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        await api_keys_kept.revoke(self.accounts, account.id, id_of(given), origin)
+        await api_keys_kept.revoke(self.accounts, account.id, id_in(given), origin)
         return go(request, "/account")
 
     async def _delete(
@@ -239,11 +279,3 @@ def anew(accounts: Accounts, request: Request, given: object) -> Response:
     if isinstance(given, Begun):
         set_session(accounts, request, response, given)
     return response
-
-
-def id_of(given: Mapping[str, str]) -> UUID:
-    """Raises NotFound."""
-    try:
-        return UUID(given.get("id", ""))
-    except ValueError as exc:
-        raise NotFound("There is nothing of this id.") from exc

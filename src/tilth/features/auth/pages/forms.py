@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 from starlette.requests import Request
 
-from tilth.errors import BadRequest, UnsupportedMedia
+from tilth.errors import BadRequest, NotFound, UnsupportedMedia
 
 HOME = "/account"
 FORM = "application/x-www-form-urlencoded"
@@ -40,3 +41,11 @@ def next_of(given: Mapping[str, str]) -> str:
     is_path = text.startswith("/") and not text.startswith("//")
     is_plain = text.isascii() and text.isprintable() and "\\" not in text
     return text if is_path and is_plain and not parts.scheme and not parts.netloc else HOME
+
+
+def id_in(given: Mapping[str, str]) -> UUID:
+    """Raises NotFound."""
+    try:
+        return UUID(given.get("id", ""))
+    except ValueError as exc:
+        raise NotFound("There is nothing of this id.") from exc

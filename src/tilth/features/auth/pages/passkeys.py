@@ -13,8 +13,8 @@ from starlette.responses import Response
 from tilth.errors import Fault, ProblemError, invalid
 from tilth.features.auth.models.audit import Origin
 from tilth.features.auth.models.users import Account
-from tilth.features.auth.pages.account import Act, anew, id_of
-from tilth.features.auth.pages.forms import form_of
+from tilth.features.auth.pages.account import Act, anew
+from tilth.features.auth.pages.forms import form_of, id_in
 from tilth.features.auth.pages.rendering import Pages, go
 from tilth.features.auth.pages.signing import SigningPages
 from tilth.features.auth.routes.answering import (
@@ -68,7 +68,7 @@ class PasskeyPages:
                 self.accounts, given.get("flow", ""), _used(given), origin, establish
             )
         except ProblemError as problem:
-            return self.signing.second_page(request, given, has_passkey=True, problem=problem)
+            return self.signing.second_page(request, given, problem=problem)
         return self.signing.signed(request, found, given)
 
     async def _add(
@@ -96,7 +96,7 @@ class PasskeyPages:
     async def _rename(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        await kept.rename(self.accounts, account, id_of(given), _name(given))
+        await kept.rename(self.accounts, account, id_in(given), _name(given))
         return go(request, "/account")
 
     async def _remove(
@@ -105,7 +105,7 @@ class PasskeyPages:
         await own(self.accounts, request, fresh=True)
         establish = into_same(self.accounts, request, asking, origin)
         removed = await kept.remove(
-            self.accounts, account, id_of(given), proof_from(asking), origin, establish
+            self.accounts, account, id_in(given), proof_from(asking), origin, establish
         )
         return anew(self.accounts, request, removed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from tilth.errors import Fault, ProblemError
+from tilth.features.auth.service.accounts import Accounts
+from tilth.features.auth.service.browser import cookie_of, set_cookie
+from tilth.features.auth.service.preferences import TextSize, text_size_from
 
 STYLE_PATH = "/account/static/pages.css"
 SCRIPT_PATH = "/account/static/passkeys.js"
@@ -29,16 +33,21 @@ HEADERS = {
     "referrer-policy": "no-referrer",
 }
 YEAR_SECONDS = 31_536_000
+TEXT_SUFFIX = "-text"
+TEXT_LIFE = timedelta(days=365)
 
 _STATIC = Path(__file__).parents[1] / "static"
 _STYLE, _SCRIPT = _STATIC / "pages.css", _STATIC / "passkeys.js"
 
 
 class Pages:
-    """title: what the application is called. rp: whom passkeys are made for; None without them."""
+    """rp: whom passkeys are made for; None without them.
 
-    def __init__(self, title: str, rp: str | None = None) -> None:
-        self._title, self._rp = title, rp
+    Text is as large as the browser was told last, by the page of an account.
+    """
+
+    def __init__(self, accounts: Accounts, rp: str | None = None) -> None:
+        self._accounts, self._title, self._rp = accounts, accounts.backend.title, rp
         self._template = cache(_loader)
         self._style, self._script = _version(_STYLE), _version(_SCRIPT)
 
@@ -50,6 +59,7 @@ class Pages:
         status: int = 200,
         problem: ProblemError | None = None,
         given: Mapping[str, str] | None = None,
+        text_size: TextSize | None = None,
         **words: Any,
     ) -> Response:
         """problem: told above the form, and its faults beside their fields. given: what was typed;
@@ -66,6 +76,7 @@ class Pages:
             problem=problem,
             faults=_faults(problem.faults if problem else ()),
             given=given or {},
+            text_size=text_size or self._text_size(request),
             **words,
         )
         headers = {**HEADERS, **(problem.headers if problem else {})}
@@ -74,6 +85,15 @@ class Pages:
         # A browser would ask by a dialog of its own.
         headers.pop("WWW-Authenticate", None)
         return HTMLResponse(body, problem.status if problem else status, headers)
+
+    def keep_text_size(self, request: Request, response: Response, size: TextSize) -> None:
+        """For the pages that are shown before anybody has signed in."""
+        if size != self._text_size(request):
+            ends = self._accounts.now() + TEXT_LIFE
+            set_cookie(self._accounts, request, response, size, ends, suffix=TEXT_SUFFIX)
+
+    def _text_size(self, request: Request) -> TextSize:
+        return text_size_from(cookie_of(self._accounts, request, TEXT_SUFFIX))
 
 
 def go(request: Request, path: str) -> RedirectResponse:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from starlette.routing import BaseRoute, Route
 
 from tilth.features.auth.pages.account import AccountPages, Act
+from tilth.features.auth.pages.invited import InvitedPages
 from tilth.features.auth.pages.rendering import SCRIPT_PATH, STYLE_PATH, Pages, script, style
 from tilth.features.auth.pages.signing import SigningPages
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.addresses_changed import CHANGE_PATH, VERIFY_PATH
+from tilth.features.auth.service.invitations import LINK_PATH as INVITED_PATH
 from tilth.features.auth.service.magic import LINK_PATH as MAIL_PATH
 from tilth.features.auth.service.passwords_changed import LINK_PATH as RESET_PATH
 from tilth.features.auth.service.sign_up import LINK_PATH as SIGN_UP_PATH
@@ -18,7 +20,7 @@ from tilth.features.auth.service.sign_up import LINK_PATH as SIGN_UP_PATH
 
 def page_routes(accounts: Accounts) -> Sequence[BaseRoute]:
     party = accounts.passkeys.party if accounts.passkeys else None
-    pages = Pages(accounts.backend.title, party.id if party else None)
+    pages = Pages(accounts, party.id if party else None)
     signing = SigningPages(accounts, pages)
     by_passkey, acts = _passkeys(accounts, pages, signing) if party else ((), {})
     account = AccountPages(accounts, pages, acts)
@@ -29,6 +31,7 @@ def page_routes(accounts: Accounts) -> Sequence[BaseRoute]:
         Route(MAIL_PATH, signing.by_mail, methods=both),
         Route("/sign-out", signing.sign_out, methods=["POST"]),
         Route("/sign-up", signing.sign_up, methods=both),
+        Route(INVITED_PATH, InvitedPages(accounts, pages).accept, methods=both),
         Route(SIGN_UP_PATH, signing.confirm_account, methods=both),
         Route(RESET_PATH, signing.reset, methods=both),
         Route(VERIFY_PATH, signing.confirm_address, methods=both),

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tilth.errors import ProblemError
+from tilth.errors import Invalid, ProblemError
 from tilth.features.auth.pages.forms import HOME, form_of, next_of
 from tilth.features.auth.pages.rendering import Pages, go
 from tilth.features.auth.routes.answering import (
@@ -19,15 +19,24 @@ from tilth.features.auth.routes.answering import (
     set_session,
 )
 from tilth.features.auth.routes.signing import end_asking, tell_of_recovery
-from tilth.features.auth.service import addresses_changed, magic, passwords_changed, sign_up
+from tilth.features.auth.routes.trusted import remember_trust, trusted_here, wanted_trust
+from tilth.features.auth.service import (
+    addresses_changed,
+    magic,
+    mail_codes,
+    passwords_changed,
+    sign_up,
+)
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.browser import cookie_of, drop_cookie, set_cookie
 from tilth.features.auth.service.origins import origin_of
 from tilth.features.auth.service.passwords_asked import asked_from, prove_password
 from tilth.features.auth.service.session_credentials import Begun
 from tilth.features.auth.service.sign_in import Pending, SignedIn, complete, sign_in
+from tilth.features.auth.service.trusted import trusting
 
 FLOW_SUFFIX = "-flow"
+SIGN_UP_SUFFIX = "-sign-up"
 FLOW_LIFE = timedelta(minutes=magic.MINUTES)
 
 Confirm = Callable[[str], Awaitable[Any]]
@@ -48,7 +57,8 @@ class SigningPages:
             asked = asked_from(name, password, origin, device)
             proved = await prove_password(self.accounts, asked)
             establish = into_session(self.accounts, request, origin)
-            found = await sign_in(self.accounts, proved, origin, establish)
+            trusted = trusted_here(self.accounts, request)
+            found = await sign_in(self.accounts, proved, origin, establish, is_trusted=trusted)
         except ProblemError as problem:
             return self.sign_in_page(request, problem=problem, given=given)
         return self.signed(request, found, given)
@@ -59,15 +69,21 @@ class SigningPages:
         given = await form_of(request)
         origin = origin_of(request)
         flow, code = given.get("flow", ""), given.get("code", "")
+        trust = wanted_trust(self.accounts, "trust" in given)
         try:
+            if given.get("act") == "send":
+                await mail_codes.send_for_sign_in(self.accounts, flow, origin)
+                return self.second_page(request, given, is_sent=True)
             establish = into_session(self.accounts, request, origin)
+            if trust is not None:
+                establish = trusting(trust, origin, establish)
             found = await complete(self.accounts, flow, code, origin, establish)
         except ProblemError as problem:
-            return self.second_page(
-                request, given, has_passkey="has_passkey" in given, problem=problem
-            )
+            return self.second_page(request, given, problem=problem)
         tell_of_recovery(self.accounts, found, origin.address)
-        return self.signed(request, found, given)
+        response = self.signed(request, found, given)
+        remember_trust(self.accounts, request, response, trust, found.factor)
+        return response
 
     async def by_mail(self, request: Request) -> Response:
         """Asks for a link, takes its code, and is where the link leads to."""
@@ -120,7 +136,10 @@ class SigningPages:
             return self.pages.page(request, "sign_up", problem=problem, given=given, is_open=True)
         if isinstance(found, sign_up.Waiting):
             told = "Open the link in the mail that was sent to you, and your account begins."
-            return self.pages.page(request, "done", heading="Look into your mail", told=told)
+            response = self.pages.page(request, "done", heading="Look into your mail", told=told)
+            ends = self.accounts.now() + sign_up.LINK_LIFE
+            set_cookie(self.accounts, request, response, found.flow, ends, suffix=SIGN_UP_SUFFIX)
+            return response
         told = "Your account is there. Sign in with it."
         return self.pages.page(request, "done", heading="Welcome", told=told)
 
@@ -147,11 +166,29 @@ class SigningPages:
         return self.pages.page(request, "done", heading="Your password is changed", told=told)
 
     async def confirm_account(self, request: Request) -> Response:
-        origin = origin_of(request)
-        words = ("Begin your account", "Begin", "Your account is there. Sign in with it.")
-        return await self._confirm(
-            request, lambda token: sign_up.confirm(self.accounts, token, origin), *words
-        )
+        """Opened in another browser than the account was asked for in, it asks for a password anew."""
+        flow = cookie_of(self.accounts, request, SIGN_UP_SUFFIX)
+        words: dict[str, Any] = {"heading": "Begin your account", "button": "Begin"}
+        if request.method != "POST":
+            token = request.query_params.get("token", "")
+            return self.pages.page(
+                request, "confirm", token=token, asks_password=flow is None, **words
+            )
+        given = await form_of(request)
+        token, origin = given.get("token", ""), origin_of(request)
+        try:
+            await sign_up.confirm(
+                self.accounts, token, origin, flow=flow, password=given.get("password")
+            )
+        except ProblemError as problem:
+            asks = isinstance(problem, Invalid)
+            return self.pages.page(
+                request, "confirm", problem=problem, token=token, asks_password=asks, **words
+            )
+        told = "Your account is there. Sign in with it."
+        response = self.pages.page(request, "done", heading="Welcome", told=told)
+        drop_cookie(self.accounts, request, response, suffix=SIGN_UP_SUFFIX)
+        return response
 
     async def confirm_address(self, request: Request) -> Response:
         origin = origin_of(request)
@@ -173,7 +210,7 @@ class SigningPages:
         self, request: Request, confirm: Confirm, heading: str, button: str, told: str
     ) -> Response:
         """A link only shows a button: programs that look into mails follow links, too."""
-        words: dict[str, Any] = {"heading": heading, "button": button}
+        words: dict[str, Any] = {"heading": heading, "button": button, "asks_password": False}
         if request.method != "POST":
             token = request.query_params.get("token", "")
             return self.pages.page(request, "confirm", token=token, **words)
@@ -196,14 +233,18 @@ class SigningPages:
         )
 
     def second_page(
-        self, request: Request, given: Mapping[str, str], *, has_passkey: bool, **words: Any
+        self, request: Request, given: Mapping[str, str], *, is_sent: bool = False, **words: Any
     ) -> Response:
+        """factors: what may be proved, carried along by the form; it decides nothing."""
+        life = self.accounts.options.trusted_devices
         return self.pages.page(
             request,
             "mfa",
             flow=given.get("flow", ""),
             next=next_of(given),
-            has_passkey=has_passkey,
+            factors=given.get("factors", "").split(),
+            is_sent=is_sent,
+            trust_days=0 if life is None else max(1, life.days),
             **words,
         )
 
@@ -211,8 +252,8 @@ class SigningPages:
         self, request: Request, found: SignedIn[Begun] | Pending, given: Mapping[str, str]
     ) -> Response:
         if isinstance(found, Pending):
-            has_passkey = "passkey" in found.factors
-            return self.second_page(request, {**given, "flow": found.flow}, has_passkey=has_passkey)
+            words = {**given, "flow": found.flow, "factors": " ".join(found.factors)}
+            return self.second_page(request, words)
         response = go(request, next_of(given) if given.get("next") else HOME)
         set_session(self.accounts, request, response, found.result)
         remember_device(self.accounts, request, response, found.account.id)

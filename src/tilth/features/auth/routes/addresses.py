@@ -12,9 +12,13 @@ from starlette.routing import BaseRoute
 from tilth.features.auth.routes.account import ACCOUNT, SESSIONS
 from tilth.features.auth.routes.endpoints import Endpoint, Here
 from tilth.features.auth.routes.factors import FACTORS
+from tilth.features.auth.routes.invited import INVITED
 from tilth.features.auth.routes.keys import KEYS
+from tilth.features.auth.routes.mail_codes import MAIL_CODES
+from tilth.features.auth.routes.preferences import PREFERENCES
 from tilth.features.auth.routes.signing import SIGNING
 from tilth.features.auth.routes.tokens import TOKENS
+from tilth.features.auth.routes.trusted import TRUSTED
 from tilth.features.auth.settings import Auth
 
 PREFIX = "/auth"
@@ -22,7 +26,11 @@ JWKS_PATH = "/.well-known/jwks.json"
 
 
 def routes_of(options: Auth) -> Sequence[BaseRoute]:
-    endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS]
+    endpoints = [*SIGNING, *ACCOUNT, *SESSIONS, *KEYS, *FACTORS, *INVITED, *PREFERENCES]
+    if options.mail_codes:
+        endpoints += MAIL_CODES
+    if options.trusted_devices is not None:
+        endpoints += TRUSTED
     router = APIRouter(tags=["auth"])
     if options.passkeys:
         # Behind them is a library that is installed only where they are wanted.

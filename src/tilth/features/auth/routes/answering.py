@@ -157,6 +157,19 @@ def given_anew(accounts: Accounts, request: Request, given: Given) -> Response:
     return response
 
 
+def added_answer(
+    accounts: Accounts, request: Request, codes: Sequence[str], given: Given
+) -> Response:
+    """Of a second factor that counts now: its recovery codes, and what replaces the credential."""
+    told: dict[str, object] = {"recovery_codes": list(codes)}
+    if isinstance(given, Pair):
+        told |= {"access_token": given.access, "refresh_token": given.refresh}
+    response = answer(told)
+    if isinstance(given, Begun):
+        set_session(accounts, request, response, given)
+    return response
+
+
 def set_session(accounts: Accounts, request: Request, response: Response, begun: Begun) -> None:
     set_cookie(accounts, request, response, begun.cookie, begun.expires_at)
 

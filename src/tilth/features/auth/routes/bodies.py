@@ -67,6 +67,18 @@ class Code(Given):
     code: Secret
 
 
+class SessionCode(Code):
+    """trust_device: do not ask for a second factor in this client again for a while."""
+
+    trust_device: bool = False
+
+
+class Flow(Given):
+    """flow: from the answer that asked for a second factor."""
+
+    flow: Secret
+
+
 class TokenCode(Code):
     scopes: list[str] | None = Field(default=None, max_length=100)
 
@@ -80,6 +92,18 @@ class Link(Given):
     """token: from the link in a mail."""
 
     token: Secret
+
+
+class Begin(Link):
+    """flow: from the answer to sign-up. Without it, another password has to be chosen."""
+
+    flow: Secret | None = None
+    password: Password | None = None
+
+
+class Accepted(Link):
+    username: Name
+    password: Password
 
 
 class Forgotten(Given):
@@ -219,6 +243,25 @@ class SessionsShown(BaseModel):
     items: list[SessionShown]
 
 
+class Preferred(Given):
+    """text_size: normal, large or larger. language: a tag such as `de`; null for the usual one."""
+
+    text_size: str = "normal"
+    language: str | None = Field(default=None, max_length=35)
+
+
+class DeviceShown(BaseModel):
+    id: UUID
+    created_at: datetime
+    expires_at: datetime
+    address: str | None
+    agent: str | None
+
+
+class DevicesShown(BaseModel):
+    items: list[DeviceShown]
+
+
 class KeyShown(BaseModel):
     id: UUID
     name: str
@@ -259,6 +302,12 @@ class FactorOffered(BaseModel):
     id: UUID
     secret: str
     uri: str
+
+
+class FactorSent(BaseModel):
+    """A code was sent. Confirm the factor with it."""
+
+    id: UUID
 
 
 class Codes(BaseModel):

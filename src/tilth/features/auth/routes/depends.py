@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends
+from orjson import loads
 from starlette.requests import HTTPConnection
 
 from tilth.errors import Forbidden, Unauthenticated
@@ -34,7 +35,9 @@ async def current_user(connection: HTTPConnection) -> User:
         raise Unauthenticated("Sign in.")
     user = User()
     for name, value in rows[0].items():
-        setattr(user, name, value)
+        # One of the drivers leaves JSON as text.
+        is_text = name == "preferences" and isinstance(value, str)
+        setattr(user, name, loads(value) if is_text else value)
     return user
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from tilth.features.auth.models.factors import factors_of
 from tilth.features.auth.models.sessions import Proof
 from tilth.features.auth.routes.answering import (
+    added_answer,
     answer,
     into_same,
     own,
@@ -51,13 +52,7 @@ async def confirm_totp(accounts: Here, request: Request, body: FactorCode) -> Re
     confirmed, given = await factors_kept.confirm_totp(
         accounts, account, body.id, body.code, proof_from(asking), origin, establish
     )
-    told: dict[str, object] = {"recovery_codes": list(confirmed.codes)}
-    if isinstance(given, Pair):
-        told |= {"access_token": given.access, "refresh_token": given.refresh}
-    response = answer(told)
-    if isinstance(given, Begun):
-        set_session(accounts, request, response, given)
-    return response
+    return added_answer(accounts, request, confirmed.codes, given)
 
 
 async def remove_factor(accounts: Here, request: Request, factor_id: UUID) -> Response:

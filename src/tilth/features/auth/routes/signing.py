@@ -24,17 +24,18 @@ from tilth.features.auth.routes.answering import (
 )
 from tilth.features.auth.routes.bodies import (
     AccountShown,
+    Begin,
     Code,
     Credentials,
     FlowSent,
     Forgotten,
-    Link,
-    Sent,
+    SessionCode,
     Signed,
     SignUp,
     Waits,
 )
 from tilth.features.auth.routes.endpoints import SECOND_FACTOR, Endpoint, Here
+from tilth.features.auth.routes.trusted import remember_trust, trusted_here, wanted_trust
 from tilth.features.auth.service import magic, sign_up
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.browser import DATA_SUFFIX, cookie_of, drop_cookie
@@ -43,6 +44,7 @@ from tilth.features.auth.service.origins import origin_of
 from tilth.features.auth.service.passwords_asked import asked_from, prove_password
 from tilth.features.auth.service.session_credentials import Begun
 from tilth.features.auth.service.sign_in import Pending, SignedIn, complete, sign_in
+from tilth.features.auth.service.trusted import trusting
 from tilth.kit.secrets import token_digest
 
 
@@ -51,13 +53,15 @@ async def make_account(accounts: Here, request: Request, body: SignUp) -> Respon
     wish = sign_up.Wish(body.username, body.email, body.phone, body.password)
     found = await sign_up.sign_up(accounts, wish, origin_of(request))
     if isinstance(found, sign_up.Waiting):
-        return answer(Sent(), 202, headers=found.admission.headers)
+        return answer(FlowSent(flow=found.flow), 202, headers=found.admission.headers)
     return answer(account_shown(found.account), 201, headers=found.admission.headers)
 
 
-async def confirm_account(accounts: Here, request: Request, body: Link) -> Response:
+async def confirm_account(accounts: Here, request: Request, body: Begin) -> Response:
     """Begin the account that a mail was sent for."""
-    account = await sign_up.confirm(accounts, body.token, origin_of(request))
+    account = await sign_up.confirm(
+        accounts, body.token, origin_of(request), flow=body.flow, password=body.password
+    )
     return answer(account_shown(account), 201)
 
 
@@ -66,17 +70,24 @@ async def sign_in_by_password(accounts: Here, request: Request, body: Credential
     origin = origin_of(request)
     asked = asked_from(body.name, body.password, origin, device_of(accounts, request))
     proved = await prove_password(accounts, asked)
-    found = await sign_in(accounts, proved, origin, into_session(accounts, request, origin))
+    establish = into_session(accounts, request, origin)
+    trusted = trusted_here(accounts, request)
+    found = await sign_in(accounts, proved, origin, establish, is_trusted=trusted)
     return signed(accounts, request, found, proved.admission.headers)
 
 
-async def sign_in_by_factor(accounts: Here, request: Request, body: Code) -> Response:
-    """The second step: a code of the authenticator app, or a recovery code."""
+async def sign_in_by_factor(accounts: Here, request: Request, body: SessionCode) -> Response:
+    """The second step: a code of the authenticator app or of a mail, or a recovery code."""
     origin = origin_of(request)
     establish = into_session(accounts, request, origin)
+    trust = wanted_trust(accounts, body.trust_device)
+    if trust is not None:
+        establish = trusting(trust, origin, establish)
     found = await complete(accounts, body.flow, body.code, origin, establish)
     tell_of_recovery(accounts, found, origin.address)
-    return signed(accounts, request, found, found.admission.headers)
+    response = signed(accounts, request, found, found.admission.headers)
+    remember_trust(accounts, request, response, trust, found.factor)
+    return response
 
 
 async def ask_for_link(accounts: Here, request: Request, body: Forgotten) -> Response:
@@ -156,7 +167,7 @@ SIGNING = (
         make_account,
         status=201,
         answers=AccountShown,
-        others={202: {"model": Sent, "description": "A mail was sent: follow its link."}},
+        others={202: {"model": FlowSent, "description": "A mail was sent: follow its link."}},
     ),
     Endpoint("POST", "/sign-up/confirm", confirm_account, status=201, answers=AccountShown),
     Endpoint(

@@ -17,6 +17,7 @@ from tilth.features.auth.models.factors import factors_of
 from tilth.features.auth.models.passkeys import passkeys_of
 from tilth.features.auth.models.refresh import end_families
 from tilth.features.auth.models.roles import roles_of
+from tilth.features.auth.models.secrets import listed, revoke
 from tilth.features.auth.models.sessions import end_sessions, sessions_of
 from tilth.features.auth.models.users import Account, account_by_id, delete_account
 from tilth.features.auth.service.accounts import Accounts
@@ -66,6 +67,9 @@ async def export(accounts: Accounts, user_id: UUID) -> dict[str, Any]:
             "api_keys": [_plain(row) for row in keys_of(session, user_id)],
             "factors": [_plain(row) for row in factors_of(session, user_id)],
             "passkeys": [_plain(asdict(each)) for each in passkeys_of(session, user_id)],
+            "trusted_devices": [
+                _plain(row) for row in listed(session, user_id, "trusted_device", now)
+            ],
             "history": [_plain(row) for row in history(session, user_id, limit=10_000)],
         }
 
@@ -99,6 +103,7 @@ async def end_others(
         if stays and asking.credential is not None:
             end_sessions(session, account.id, but=UUID(asking.credential))
             end_families(session, account.id)
+            revoke(session, account.id, ["trusted_device"])
             return None
         end_everything(session, account.id)
         current = account_by_id(session, account.id)

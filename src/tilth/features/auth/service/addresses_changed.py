@@ -79,7 +79,11 @@ async def confirm_change(accounts: Accounts, token: str, origin: Origin) -> None
         except IntegrityError as exc:
             raise stale_link() from exc
         # Links that were sent to the old address belong to whoever reads it.
-        revoke(session, account.id, ["reset", "magic_link", "verify_email", "change_email"])
+        revoke(
+            session,
+            account.id,
+            ["reset", "magic_link", "verify_email", "change_email", "mail_code"],
+        )
         record(session, "email.changed", now, origin, user_id=account.id)
         return account
 

@@ -50,7 +50,7 @@ async def create(accounts: Accounts, wish: Wish, roles: Sequence[str]) -> Listed
     hash_ = await accounts.hashing.hash(wish.password)
 
     def created(session: Session, now: datetime) -> Listed:
-        _check_roles(accounts, session, roles)
+        check_roles(accounts, session, roles)
         for name in wanted:
             if is_taken(session, name):
                 raise taken(name)
@@ -83,7 +83,7 @@ async def change_roles(
 
     def changed(session: Session, now: datetime) -> Listed:
         account = _found(session, name)
-        _check_roles(accounts, session, add)
+        check_roles(accounts, session, add)
         for role in add:
             if grant(session, account.id, role, now):
                 _record(session, "role.granted", now, account.id, {"role": role})
@@ -143,7 +143,7 @@ def _found(session: Session, name: str) -> Account:
     return account
 
 
-def _check_roles(accounts: Accounts, session: Session, roles: Collection[str]) -> None:
+def check_roles(accounts: Accounts, session: Session, roles: Collection[str]) -> None:
     known = {SUPERUSER, *accounts.backend.roles, *stored_roles(session)}
     for role in roles:
         if role not in known:

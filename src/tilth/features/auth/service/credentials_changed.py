@@ -24,8 +24,9 @@ from tilth.features.auth.models.users import (
 from tilth.features.auth.service.accounts import Accounts
 
 PENDING: tuple[Kind, ...] = (
-    *("reset", "magic_link", "sign_in", "change_email", "verify_email"),
+    *("reset", "magic_link", "sign_in", "change_email", "verify_email", "mail_code"),
     *("passkey_factor", "passkey_step_up", "passkey_enrol"),
+    "trusted_device",
 )
 
 

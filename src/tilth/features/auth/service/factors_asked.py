@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tilth.errors import BadCredential
-from tilth.features.auth.models.factors import factors_of, use_step
+from tilth.features.auth.models.factors import TOTP, factors_of, use_step
 from tilth.features.auth.models.secrets import NewSecret, consume, issue, left, revoke
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.codes import code_digest, new_recovery_codes
+from tilth.features.auth.service.mail_codes import METHOD, is_mailed_code
 from tilth.features.auth.service.totp import matched_step
 
 ONE_TIME = "otp"
@@ -29,14 +30,27 @@ class Factor:
 
 
 def prove_factor(
-    accounts: Accounts, session: Session, user_id: UUID, code: str, now: datetime
+    accounts: Accounts,
+    session: Session,
+    user_id: UUID,
+    code: str,
+    now: datetime,
+    *,
+    mailed_for: str | None = None,
 ) -> Factor | None:
-    """Uses the code up. None for one that is wrong, or was used before."""
+    """Uses the code up. None for one that is wrong, or was used before.
+
+    mailed_for: what a code by mail was asked for; None where none would prove anything.
+    """
     for each in factors_of(session, user_id):
+        if each["kind"] != TOTP:
+            continue
         seed = seed_of(accounts, user_id, each["seed"], now)
         step = None if seed is None else matched_step(seed, code, now)
         if step is not None and use_step(session, each["id"], step, now):
             return Factor(ONE_TIME)
+    if mailed_for and is_mailed_code(accounts, session, user_id, mailed_for, code, now):
+        return Factor(METHOD)
     digest = recovery_digest(accounts, user_id, code)
     if consume(session, "recovery", digest, now, user_id=user_id) is None:
         return None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,6 +14,7 @@ from sqlalchemy.orm import Session
 from tilth.errors import Fault, NotFound, invalid
 from tilth.features.auth.models.audit import Origin, record
 from tilth.features.auth.models.factors import (
+    MAIL,
     TOTP,
     confirm_factor,
     factors_of,
@@ -35,6 +39,7 @@ from tilth.features.auth.service.guard import (
     admit_failure,
     forgive_failure,
 )
+from tilth.features.auth.service.mail_codes import ENROLMENT, METHOD, is_mailed_code
 from tilth.features.auth.service.sign_in import Establish, Result
 from tilth.features.auth.service.totp import (
     matched_step,
@@ -43,7 +48,7 @@ from tilth.features.auth.service.totp import (
     totp_uri,
 )
 
-NAMES = {TOTP: "An authenticator app"}
+NAMES = MappingProxyType({TOTP: "An authenticator app", MAIL: "Sending codes by mail"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,40 +88,87 @@ async def confirm_totp(
     origin: Origin,
     establish: Establish[Result],
 ) -> tuple[Confirmed, Result]:
+    """By a code that the app shows now. Raises Invalid for a wrong one, and TooManyRequests."""
+
+    def matched(session: Session, factor: Mapping[str, Any], now: datetime) -> int | None:
+        seed = seed_of(accounts, account.id, factor["seed"], now)
+        return None if seed is None else matched_step(seed, code, now)
+
+    kept = _Wanted(factor_id, TOTP, ONE_TIME, "This is not the code that the app shows now.")
+    return await _confirm(accounts, account, kept, matched, proof, origin, establish)
+
+
+async def confirm_mail(
+    accounts: Accounts,
+    account: Account,
+    factor_id: UUID,
+    code: str,
+    proof: Proof,
+    origin: Origin,
+    establish: Establish[Result],
+) -> tuple[Confirmed, Result]:
+    """By the code that was sent. Raises Invalid for a wrong one, and TooManyRequests."""
+
+    def matched(session: Session, factor: Mapping[str, Any], now: datetime) -> int | None:
+        is_right = is_mailed_code(accounts, session, account.id, ENROLMENT, code, now)
+        return 1 if is_right else None
+
+    kept = _Wanted(factor_id, MAIL, METHOD, "This is not the code that was sent to you.")
+    return await _confirm(accounts, account, kept, matched, proof, origin, establish)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The factor to confirm. method: what a proof by it is called. wrong: said of a wrong code."""
+
+    id: UUID
+    kind: str
+    method: str
+    wrong: str
+
+
+async def _confirm(
+    accounts: Accounts,
+    account: Account,
+    wanted: _Wanted,
+    matched: Callable[[Session, Mapping[str, Any], datetime], int | None],
+    proof: Proof,
+    origin: Origin,
+    establish: Establish[Result],
+) -> tuple[Confirmed, Result]:
     """Everything else of theirs ends: what was begun with less must not go on.
 
-    Raises Invalid for a wrong code, and TooManyRequests.
+    matched: the step that the code stands for, None for a wrong one.
     """
 
     def confirmed(session: Session, now: datetime) -> tuple[Confirmed, Result] | Admission:
         admission = admit(session, accounts.options.limits, origin, now)
         key = account_key("factor", str(account.id))
         admission = admit_failure(session, admission, key, now)
-        found = [
-            f for f in factors_of(session, account.id, confirmed=False) if f["id"] == factor_id
-        ]
+        offered = factors_of(session, account.id, confirmed=False)
+        found = [f for f in offered if f["id"] == wanted.id and f["kind"] == wanted.kind]
         if admission.wait_seconds or not found:
             return admission
-        seed = seed_of(accounts, account.id, found[0]["seed"], now)
-        step = None if seed is None else matched_step(seed, code, now)
-        if step is None or not confirm_factor(session, factor_id, step, now):
+        step = matched(session, found[0], now)
+        if step is None or not confirm_factor(session, wanted.id, step, now):
             return admission
         forgive_failure(session, admission)
         codes = new_codes(accounts, session, account.id, now)
         end_everything(session, account.id)
-        record(session, "factor.added", now, origin, user_id=account.id, data={"kind": TOTP})
+        data = {"kind": wanted.kind}
+        record(session, "factor.added", now, origin, user_id=account.id, data=data)
         current = account_by_id(session, account.id)
         assert current is not None
-        methods = tuple(dict.fromkeys([*proof.methods, ONE_TIME]))
+        methods = tuple(dict.fromkeys([*proof.methods, wanted.method]))
         proved = Proof(account.id, 2, methods, now)
         return Confirmed(tuple(codes)), establish(session, proved, current, now)
 
     found = await accounts.changed(confirmed)
     if isinstance(found, Admission):
         found.check()
-        detail = "This is not the code that the app shows now."
-        raise invalid([Fault("/code", "wrong_code", detail)])
-    tell(accounts, "factor_added", account, accounts.now(), origin.address, factor=NAMES[TOTP])
+        raise invalid([Fault("/code", "wrong_code", wanted.wrong)])
+    told = NAMES[wanted.kind]
+    tell(accounts, "factor_added", account, accounts.now(), origin.address, factor=told)
     return found
 
 
@@ -130,7 +182,8 @@ async def remove(
 ) -> Result:
     """With the last one, recovery codes go too. Raises NotFound, also for somebody else's."""
 
-    def removed(session: Session, now: datetime) -> Result | None:
+    def removed(session: Session, now: datetime) -> tuple[str, Result] | None:
+        kinds = {each["id"]: each["kind"] for each in factors_of(session, account.id)}
         if not remove_factor(session, factor_id, account.id):
             return None
         current = account_by_id(session, account.id)
@@ -141,12 +194,14 @@ async def remove(
         record(session, "factor.removed", now, origin, user_id=account.id)
         current = account_by_id(session, account.id)
         assert current is not None
-        return establish(session, proof, current, now)
+        kind = NAMES.get(kinds.get(factor_id, ""), "A second factor")
+        return kind, establish(session, proof, current, now)
 
-    result = await accounts.changed(removed)
-    if result is None:
+    found = await accounts.changed(removed)
+    if found is None:
         raise NotFound("There is no such factor.")
-    tell(accounts, "factor_removed", account, accounts.now(), origin.address, factor=NAMES[TOTP])
+    told, result = found
+    tell(accounts, "factor_removed", account, accounts.now(), origin.address, factor=told)
     return result
 
 

@@ -16,8 +16,9 @@ class Letters:
     def __init__(self, title: str, base: str) -> None:
         self._title, self._base = title, base
 
-    def link(self, path: str, token: str) -> str:
-        return f"{self._base}{path}?token={quote(token, safe='')}"
+    def link(self, path: str, token: str, *, base: str | None = None) -> str:
+        """base: where it leads instead, for a server whose address is not configured."""
+        return f"{base or self._base}{path}?token={quote(token, safe='')}"
 
     def write(self, kind: str, to: str, **words: Any) -> Message:
         """kind: a template below templates/mail; its first line is the subject."""

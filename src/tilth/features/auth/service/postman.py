@@ -16,10 +16,10 @@ MOST_WAITING = 1000
 
 
 class Postman:
-    """Sends mails one after the other, in the event loop of the first of them."""
+    """Sends mails one after the other, in the event loop of the first of them. mail: who takes them."""
 
     def __init__(self, mail: Mail) -> None:
-        self._mail = mail
+        self.mail = mail
         self._waiting: asyncio.Queue[Message] | None = None
         self._round: asyncio.Task[None] | None = None
 
@@ -32,6 +32,10 @@ class Postman:
             self._waiting.put_nowait(message)
         except asyncio.QueueFull:
             logger.error("Mail of kind %s was lost: too many are waiting.", message.kind)
+
+    async def deliver(self, message: Message) -> None:
+        """At once, and once: whoever asks is told. Raises OSError and ValueError."""
+        await self.mail.send(message)
 
     async def delivered(self) -> None:
         """Returns when none is waiting."""
@@ -61,7 +65,7 @@ class Postman:
     async def _send(self, message: Message) -> None:
         for pause in (*PAUSES_SECONDS, None):
             try:
-                return await self._mail.send(message)
+                return await self.mail.send(message)
             except (OSError, ValueError) as exc:
                 # Neither the address nor the text: the one is private, the other holds a secret.
                 logger.warning("Mail of kind %s failed: %s", message.kind, type(exc).__name__)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tilth.errors import Unauthenticated
 from tilth.features.auth.models.audit import Origin, record
+from tilth.features.auth.models.factors import MAIL, factors_of
 from tilth.features.auth.models.secrets import NewSecret, Secret, attempt, consume_known, issue
 from tilth.features.auth.models.sessions import Proof
 from tilth.features.auth.models.users import Account, account_by_id
@@ -24,6 +25,7 @@ from tilth.features.auth.service.guard import (
     admit_failure,
     forgive_failure,
 )
+from tilth.features.auth.service.mail_codes import METHOD, sign_in_purpose
 from tilth.features.auth.service.passwords_asked import Proved, settle
 from tilth.features.auth.service.session_credentials import refreshed
 from tilth.kit.secrets import new_token, token_digest
@@ -55,13 +57,22 @@ class SignedIn(Generic[Result]):
 
 
 async def sign_in(
-    accounts: Accounts, proved: Proved, origin: Origin, establish: Establish[Result]
+    accounts: Accounts,
+    proved: Proved,
+    origin: Origin,
+    establish: Establish[Result],
+    *,
+    is_trusted: Callable[[Session, Account, datetime], bool] | None = None,
 ) -> SignedIn[Result] | Pending:
-    """After a password. Raises Unauthenticated when the account has changed meanwhile."""
+    """After a password. Raises Unauthenticated when the account has changed meanwhile.
+
+    is_trusted: whether to leave the second factor out; what is established counts as one factor.
+    """
 
     def signed(session: Session, now: datetime) -> SignedIn[Result] | Pending:
         settle(session, proved)
-        if proved.account.factors:
+        account = proved.account
+        if account.factors and not (is_trusted and is_trusted(session, account, now)):
             return pending(session, proved.account, proved.proof, now)
         return established(
             session, proved.account, proved.proof, now, origin, establish, proved.admission
@@ -85,7 +96,10 @@ async def complete(
         account = still_the_same(session, secret)
         if account is None or admission.wait_seconds:
             return admission
-        factor = prove_factor(accounts, session, account.id, code, now)
+        # Who signed in by a mail would prove the same again by another.
+        by_mail = METHOD not in secret.data["methods"]
+        mailed_for = sign_in_purpose(flow) if by_mail else None
+        factor = prove_factor(accounts, session, account.id, code, now, mailed_for=mailed_for)
         if factor is None or not consume_known(session, secret, now):
             record(session, "factor.failed", now, origin, user_id=account.id)
             return admission
@@ -117,7 +131,7 @@ def pending(session: Session, account: Account, proof: Proof, now: datetime) -> 
         attempts=FLOW_ATTEMPTS,
     )
     issue(session, new, now)
-    return Pending(flow, _factors(account))
+    return Pending(flow, _factors_to_prove(session, account, proof))
 
 
 def established(
@@ -151,12 +165,15 @@ def still_the_same(session: Session, secret: Secret) -> Account | None:
     return account
 
 
+def _factors_to_prove(session: Session, account: Account, proof: Proof) -> tuple[str, ...]:
+    kinds = dict.fromkeys(["passkey"] if account.passkeys else [])
+    kinds |= dict.fromkeys(each["kind"] for each in factors_of(session, account.id))
+    if METHOD in proof.methods:
+        kinds.pop(MAIL, None)
+    return (*kinds, "recovery_code")
+
+
 def first_proof(user_id: UUID, told: Mapping[str, Any]) -> Proof:
     """What a sign-in that waits rests on so far."""
     methods: Sequence[str] = told["methods"]
     return Proof(user_id, 1, tuple(methods), datetime.fromisoformat(told["at"]))
-
-
-def _factors(account: Account) -> tuple[str, ...]:
-    kinds = {"passkey": account.passkeys > 0, "totp": account.factors > account.passkeys}
-    return (*(kind for kind, is_there in kinds.items() if is_there), "recovery_code")

@@ -15,16 +15,17 @@ from sqlalchemy.orm import Session
 
 from tilth.errors import BadRequest, Fault, Forbidden, Invalid, invalid
 from tilth.features.auth.models.audit import Origin, record
-from tilth.features.auth.models.secrets import NewSecret, consume, issue
+from tilth.features.auth.models.secrets import NewSecret, consume, issue, usable
 from tilth.features.auth.models.users import Account, account_by_id, is_taken, new_account
 from tilth.features.auth.service import names
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.guard import Admission, admit, blur
 from tilth.features.auth.service.names import Name
 from tilth.features.auth.service.passwords.rules import password_faults
-from tilth.kit.secrets import new_token, token_digest
+from tilth.kit.secrets import is_same, new_token, token_digest
 
 LINK_HOURS = 24
+LINK_LIFE = timedelta(hours=LINK_HOURS)
 LINK_PATH = "/sign-up/confirm"
 
 
@@ -40,9 +41,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A link was sent, to whoever the address belongs to."""
+    """A link was sent, to whoever the address belongs to. flow: stays in the client that asked."""
 
     admission: Admission
+    flow: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +66,40 @@ async def sign_up(accounts: Accounts, wish: Wish, origin: Origin) -> Made | Wait
     # Before anything is looked up: the time it takes must not tell what was found.
     hash_ = await accounts.hashing.hash(wish.password)
     if accounts.options.verify_email and any(name.kind == "email" for name in wanted):
-        await _by_mail(accounts, wanted, hash_, origin)
-        return Waiting(admission)
+        flow = new_token()
+        await _by_mail(accounts, wanted, hash_, flow, origin)
+        return Waiting(admission, flow)
     made = await accounts.run(lambda s, now: _made(s, wanted, hash_, now, origin, frozenset()))
     return Made(made, admission)
 
 
-async def confirm(accounts: Accounts, token: str, origin: Origin) -> Account:
-    """The account that a link begins. Raises BadRequest for a link that is not good any more."""
+async def confirm(
+    accounts: Accounts,
+    token: str,
+    origin: Origin,
+    *,
+    flow: str | None = None,
+    password: str | None = None,
+) -> Account:
+    """The account that a link begins. Raises BadRequest for a link that is not good any more.
+
+    flow: of the client that asked. Without it another password has to be chosen, or Invalid is raised and
+    the link stays as it was: who asked may have been a stranger, who knows the first one.
+    """
+    digest = token_digest(token)
+    if await accounts.run(lambda s, now: usable(s, "sign_up", digest, now)) is None:
+        raise stale_link()
+    chosen = await accounts.hashing.hash(password) if password and len(password) <= 1024 else ""
 
     def confirmed(session: Session, now: datetime) -> Account | None:
-        secret = consume(session, "sign_up", token_digest(token), now)
+        secret = consume(session, "sign_up", digest, now)
         if secret is None:
             return None
         wanted = [Name(each["kind"], each["shown"], each["key"]) for each in secret.data["names"]]
         hash_ = secret.data["hash"]
+        if flow is None or not is_same(token_digest(flow).hex(), secret.data["flow"]):
+            check_chosen(accounts, password, wanted)
+            hash_ = chosen
         return _made(session, wanted, hash_, now, origin, frozenset({"email"}))
 
     made = await accounts.run(confirmed)
@@ -125,6 +146,14 @@ def check_password(
         raise invalid(faults)
 
 
+def check_chosen(accounts: Accounts, password: str | None, wanted: list[Name]) -> None:
+    """Raises Invalid."""
+    if password is None:
+        detail = "The account was asked for somewhere else. Choose a password that only you know."
+        raise invalid([Fault("/password", "required", detail)])
+    check_password(accounts, password, wanted)
+
+
 def stale_link() -> BadRequest:
     return BadRequest(
         "This link is not good any more: it was used, has expired, or another one followed. Ask for a "
@@ -133,11 +162,14 @@ def stale_link() -> BadRequest:
     )
 
 
-async def _by_mail(accounts: Accounts, wanted: list[Name], hash_: str, origin: Origin) -> None:
+async def _by_mail(
+    accounts: Accounts, wanted: list[Name], hash_: str, flow: str, origin: Origin
+) -> None:
     token = new_token()
     told = {
         "names": [{"kind": n.kind, "shown": n.shown, "key": n.key} for n in wanted],
         "hash": hash_,
+        "flow": token_digest(flow).hex(),
     }
     address = next(name for name in wanted if name.kind == "email")
 
@@ -150,7 +182,7 @@ async def _by_mail(accounts: Accounts, wanted: list[Name], hash_: str, origin: O
         secret = NewSecret(
             "sign_up",
             token_digest(token),
-            now + timedelta(hours=LINK_HOURS),
+            now + LINK_LIFE,
             bound_to=token_digest(address.key),
             data=told,
         )

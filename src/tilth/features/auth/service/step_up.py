@@ -20,6 +20,7 @@ from tilth.features.auth.service.guard import (
     admit_failure,
     forgive_failure,
 )
+from tilth.features.auth.service.mail_codes import session_purpose
 from tilth.features.auth.service.passwords_asked import PASSWORD, Proved, settle
 from tilth.features.auth.service.session_credentials import refreshed
 from tilth.features.auth.service.sign_in import Establish, Result
@@ -62,7 +63,9 @@ async def by_factor(
         admission = admit_failure(session, admission, key, now)
         if admission.wait_seconds or account_by_id(session, account.id, lock=True) is None:
             return admission
-        factor = prove_factor(accounts, session, account.id, code, now)
+        factor = prove_factor(
+            accounts, session, account.id, code, now, mailed_for=session_purpose(old)
+        )
         if factor is None:
             record(session, "factor.failed", now, origin, user_id=account.id)
             return admission
