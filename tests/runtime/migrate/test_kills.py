@@ -109,9 +109,11 @@ def test_an_index_that_was_cut_off_is_built_anew(postgres_url: str, trying: Tryi
     tried = trying(postgres_url)
     tried.run("CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (1), (1)")
     index = "CREATE UNIQUE INDEX CONCURRENTLY ix ON t (n)"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        with pytest.raises(psycopg.errors.UniqueViolation):
-            connection.execute(index)
+    with (
+        psycopg.connect(postgres_url, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.UniqueViolation),
+    ):
+        connection.execute(index)
     tried.run("DELETE FROM t WHERE ctid = (SELECT min(ctid) FROM t)")
     made = "op.create_index('ix', 't', ['n'], unique=True, postgresql_concurrently=True, if_not_exists=True)"
     tried.write(f"with op.get_context().autocommit_block():\n    {made}")
