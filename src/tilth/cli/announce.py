@@ -19,12 +19,16 @@ from tilth.kernel.policy.actor import ANONYMOUS
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """made: tables. token: that lets read, when one was made. notes: more lines for people."""
+    """made: tables. token: that lets read, when one was made. notes: more lines for people.
+
+    pending: revisions that are not applied; None where there are no migrations.
+    """
 
     mode: str
     made: Sequence[str] = ()
     token: str | None = None
     notes: Sequence[str] = ()
+    pending: Sequence[str] | None = None
 
 
 def announce(backend: Backend, listening: socket.socket, news: News, *, as_json: bool) -> None:
@@ -45,6 +49,7 @@ def _places(backend: Backend, listening: socket.socket, news: News) -> dict[str,
         "database": backend.store.database.label,
         "resources": list(backend.schema),
         "created_tables": list(news.made),
+        "pending_migrations": None if news.pending is None else list(news.pending),
         "token": news.token,
         "curl": _curl(base + _first_path(backend, news), news.token),
     }
