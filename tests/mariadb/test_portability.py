@@ -28,11 +28,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from starlette.testclient import TestClient
 from tests.mariadb_server import MariadbServer
 
-from tilth import Actor, Policy, Tilth, public
-from tilth.errors import CommandError, Unavailable
+from tilth import Actor, Auth, Policy, Tilth, public
+from tilth.cli.db.place import place_of
+from tilth.errors import CommandError, SetupError, Unavailable
 from tilth.kernel.store.engine import refuse_mariadb
 from tilth.kernel.store.outbox import OWN
-from tilth.kernel.store.sync import create_missing_tables, sync_engine
+from tilth.kernel.store.sync import create_missing_tables, existing_engine, sync_engine
 from tilth.testing import acting, actor_reader
 
 MOMENT = datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=timezone(timedelta(hours=2)))
@@ -227,9 +228,25 @@ def test_a_database_that_mixes_texts_up_is_refused(mariadb_server: MariadbServer
         engine.dispose()
 
 
-def test_what_works_elsewhere_only_is_refused() -> None:
-    with pytest.raises(CommandError, match="Migrations are not supported on MariaDB"):
-        refuse_mariadb("mysql://root@localhost/x", "Migrations are")
+Run = Callable[[str], object]
+ELSEWHERE_ONLY: list[tuple[Run, str]] = [
+    (existing_engine, "Databases of other programs are"),
+    (lambda url: refuse_mariadb(url, "Migrations are"), "Migrations are"),
+    (place_of, "Commands of tilth db are"),
+]
+
+
+@pytest.mark.parametrize(("do", "said"), ELSEWHERE_ONLY, ids=[said for _, said in ELSEWHERE_ONLY])
+def test_what_works_elsewhere_only_is_refused(do: Run, said: str) -> None:
+    with pytest.raises(CommandError, match=f"{said} not supported on MariaDB"):
+        do("mysql://root@localhost/x")
+
+
+def test_accounts_are_refused(mariadb_url: str) -> None:
+    app = Tilth(mariadb_url, auth=Auth())
+
+    with pytest.raises(SetupError, match="accounts cannot be kept on MariaDB"):
+        app.freeze()
 
 
 def test_a_url_of_mysql_means_mariadb(mariadb_url: str) -> None:

@@ -1,4 +1,4 @@
-"""A field's SQL → its carrier: the lossless form that both databases hand over alike.
+"""A field's SQL → its carrier: the lossless form that all databases hand over alike.
 
 Kind.decode lists the carriers. The same expression serves a column of the answer and a member of a
 JSON array, so a row decodes alike wherever it stands; docs/decisions/0002 has the reasons.

@@ -1,8 +1,8 @@
 """A violated constraint → which fields of which row, in the words of the API.
 
-PostgreSQL names the constraint; MariaDB does so within its message. SQLite names a CHECK, and for the others only columns, in a message
-that has been the same since 2013: there is nothing else to read it from. Of a foreign key it names
-nothing: kernel.store.drivers.sqlite_references finds out.
+PostgreSQL names the constraint, MariaDB does so within its message. SQLite names a CHECK, and for the
+others only columns, in a message that has been the same since 2013: there is nothing else to read it
+from. Of a foreign key it names nothing: kernel.store.drivers.sqlite_references finds out.
 """
 
 from __future__ import annotations
