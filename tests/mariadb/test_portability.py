@@ -34,6 +34,7 @@ from tilth.errors import CommandError, SetupError, Unavailable
 from tilth.kernel.store.engine import refuse_mariadb
 from tilth.kernel.store.outbox import OWN
 from tilth.kernel.store.sync import create_missing_tables, existing_engine, sync_engine
+from tilth.settings import load_settings
 from tilth.testing import acting, actor_reader
 
 MOMENT = datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=timezone(timedelta(hours=2)))
@@ -243,7 +244,8 @@ def test_what_works_elsewhere_only_is_refused(do: Run, said: str) -> None:
 
 
 def test_accounts_are_refused(mariadb_url: str) -> None:
-    app = Tilth(mariadb_url, auth=Auth())
+    settings = load_settings({"TILTH_ENVIRONMENT": "development"})
+    app = Tilth(mariadb_url, auth=Auth(), settings=settings)
 
     with pytest.raises(SetupError, match="accounts cannot be kept on MariaDB"):
         app.freeze()
