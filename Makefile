@@ -9,14 +9,24 @@ PORT ?= 8000
 # Test processes at once; each has its own PostgreSQL server.
 WORKERS ?= 2
 UV ?= uv
+READS = $(addprefix tests/stories/test_read_,filters.py lists.py cursors.py policies.py)
+WRITES = $(addprefix tests/stories/test_write_,rows.py matrix.py bad_input.py references.py policies.py)
+SETS = $(addprefix tests/scopes/test_,contract_sync.py contract_async.py changes.py loading.py policies.py)
+# What differs there: longer texts than a column holds, and how a plan is written.
+CURSORS = tests/stories/test_read_cursors.py
+DIFFERS = $(CURSORS)::test_value_too_long_for_a_cursor_is_passed_by_offset \
+	$(CURSORS)::test_page_without_a_way_back_still_leads_on \
+	tests/scopes/test_changes.py::test_a_plan_is_that_of_the_database
+MARIADB_TESTS = tests/mariadb $(READS) $(WRITES) $(SETS) $(addprefix --deselect ,$(DIFFERS))
 LOCK = $(UV) pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
-.PHONY: help setup demo test check bench bench-quick bench-lock docs lock clean
+.PHONY: help setup demo test test-mariadb check bench bench-quick bench-lock docs lock clean
 
 help:
 	@echo "make demo   serve the example application with sample data (PORT=8001 for another port)"
 	@echo "make test   every test, on SQLite and PostgreSQL"
+	@echo "make test-mariadb  what also works on MariaDB, on a server that is installed"
 	@echo "make check  format, lint, types, import walls, house rules"
 	@echo "make docs   links and code blocks of README and docs"
 	@echo "make bench  measure Tilth beside its peers, its growth and its start-up (half an hour)"
@@ -32,6 +42,10 @@ demo: $(READY)
 
 test: $(TOOLS)
 	$(BIN)/pytest -n $(WORKERS)
+
+# Skipped, and said so, where there are no programs of MariaDB.
+test-mariadb: $(TOOLS)
+	TEST_DATABASES=mariadb $(BIN)/pytest -n $(WORKERS) -rs $(MARIADB_TESTS)
 
 check: $(TOOLS)
 	$(BIN)/ruff format --check .

@@ -21,6 +21,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
+from tests.mariadb_server import MariadbServer, is_installed, running_server
 
 # A busy machine is no bug: no test may depend on how long an example takes.
 settings.register_profile("tilth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,6 +34,10 @@ SERVER_OPTIONS = (
     *("wal_level=minimal", "max_wal_senders=0", "shared_buffers=32MB", "max_connections=100"),
     *("listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=Asia/Kathmandu"),
 )
+
+
+# `make test-mariadb` asks for another one.
+DATABASES = os.environ.get("TEST_DATABASES", "sqlite postgresql").split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,27 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'test.db'}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariadbServer]:
+    """Skips where the programs of MariaDB are not installed."""
+    if not is_installed():
+        pytest.skip("MariaDB is not installed here (Debian: apt-get install mariadb-server).")
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: MariadbServer) -> Iterator[str]:
+    """`mariadb://root@127.0.0.1:port/name` of a fresh database."""
+    with mariadb_server.new_database() as url:
+        yield url
+
+
+@pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A fresh database, once on SQLite and once on PostgreSQL."""
-    name = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    """A fresh database, once on each of DATABASES."""
+    names = {"sqlite": "sqlite_url", "postgresql": "postgres_url", "mariadb": "mariadb_url"}
+    name = names[request.param]
     url: str = request.getfixturevalue(name)
     return url
 

@@ -148,7 +148,7 @@ REFUSALS = [
     Refusal("sqlite:///none.db", 1, ("sqlite:///none.db: The database file does not exist.",)),
     Refusal("sqlite:///text.db", 1, ("sqlite:///text.db: ", "not a SQLite database")),
     Refusal("text.db", 1, ("text.db is not a Python file.", "tilth serve sqlite:///text.db")),
-    Refusal("mysql://me:secret@host/shop", 1, ("Tilth cannot use 'mysql' databases.",)),
+    Refusal("oracle://me:secret@host/shop", 1, ("Tilth cannot use 'oracle' databases.",)),
     Refusal("sqlite:///shop.db --host 192.0.2.1", 1, ("192.0.2.1 is no address of this machine",)),
 ]
 

@@ -1,8 +1,9 @@
-"""What the pages about the developer's own code show has the types it seems to have.
+"""What the pages about the developer's own code show has the types it seems to have, to mypy and to pyright.
 
-mypy only: pyright brings no Python of its own, it downloads a JavaScript run-time.
+basedpyright is pyright whose run-time comes in a wheel, so that it needs no network.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -11,20 +12,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PYRIGHT = Path(sys.executable).with_name("basedpyright")
+PAGES = ("docs/reference/query-sets.md", "docs/how-to/test.md")
+QUESTIONS = "examples/heroes/queries.py"
 BLOCK = re.compile(r"^```python run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["docs/reference/query-sets.md", "docs/how-to/test.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_program_of_a_page_is_typed(page: str, tmp_path: Path) -> None:
     program = tmp_path / "page.py"
-    text = (ROOT / page).read_text(encoding="utf-8")
-    program.write_text("\n".join(BLOCK.findall(text)), encoding="utf-8")
+    program.write_text(program_of(page), encoding="utf-8")
 
     assert checked(program, tmp_path) == ""
 
 
 def test_the_questions_of_the_example_are_typed(tmp_path: Path) -> None:
-    assert checked(ROOT / "examples/heroes/queries.py", tmp_path) == ""
+    assert checked(ROOT / QUESTIONS, tmp_path) == ""
 
 
 WRONG = """
@@ -35,10 +38,10 @@ from tilth import Scope, SyncScope
 def plain(scope: SyncScope) -> None:
     for hero in scope.objects(Hero):
         reveal_type(hero)
+        hero.nothing
     reveal_type(scope.objects(Hero).filter(age=1)[:3])
     reveal_type(scope.objects(Hero).first())
     reveal_type(scope.objects(Hero).count())
-    hero.nothing
 
 
 async def awaited(scope: Scope) -> None:
@@ -67,6 +70,53 @@ def test_rows_have_the_type_of_their_model(tmp_path: Path) -> None:
     ]
     assert revealed == REVEALED
     assert '"Hero" has no attribute "nothing"' in said
+
+
+@pytest.mark.parametrize("name", [*PAGES, QUESTIONS])
+def test_what_is_shown_is_typed_to_pyright_too(name: str, to_pyright: dict[str, list[str]]) -> None:
+    assert to_pyright[name] == []
+
+
+def test_rows_have_the_type_of_their_model_to_pyright_too(
+    to_pyright: dict[str, list[str]],
+) -> None:
+    said = "\n".join(to_pyright["wrong"])
+
+    assert re.findall(r'is "(.*)"', said) == REVEALED
+    assert 'Cannot access attribute "nothing" for class "Hero"' in said
+
+
+def program_of(page: str) -> str:
+    return "\n".join(BLOCK.findall((ROOT / page).read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def to_pyright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What it says of each program, in strict mode; all of them in one run."""
+    folder = tmp_path_factory.mktemp("pyright")
+    programs = {"wrong": WRONG} | {page: program_of(page) for page in PAGES}
+    files = {str(folder / f"program_{number}.py"): name for number, name in enumerate(programs)}
+    for file, name in files.items():
+        Path(file).write_text(programs[name], encoding="utf-8")
+    files[str(ROOT / QUESTIONS)] = QUESTIONS
+    settings = {
+        "include": list(files),
+        "extraPaths": [f"{ROOT}/src", str(ROOT)],
+        "typeCheckingMode": "strict",
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    done = subprocess.run(
+        [PYRIGHT, "--outputjson", "--pythonpath", sys.executable, "--project", folder],
+        env={"PATH": "", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    said: dict[str, list[str]] = {name: [] for name in files.values()}
+    for each in json.loads(done.stdout)["generalDiagnostics"]:
+        said[files[each["file"]]].append(each["message"])
+    return said
 
 
 def checked(program: Path, folder: Path) -> str:

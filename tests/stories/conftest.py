@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from conftest import DATABASES
 from sqlalchemy import URL, MetaData, insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
@@ -33,7 +34,7 @@ from tilth.testing import acting
 Ask = Callable[..., httpx.Response]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=DATABASES)
 def module_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
@@ -41,7 +42,8 @@ def module_url(
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('stories') / 'module.db'}"
         return
-    with request.getfixturevalue("postgres_server").new_database() as url:
+    server = {"postgresql": "postgres_server", "mariadb": "mariadb_server"}[request.param]
+    with request.getfixturevalue(server).new_database() as url:
         yield url
 
 

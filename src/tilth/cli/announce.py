@@ -22,7 +22,7 @@ class News:
     """made: tables. token: that lets read, when one was made. notes: more lines for people.
 
     first_admin: the link by which the first superuser is made. outbox: path of the mails that are
-    not sent.
+    not sent. pending: revisions that are not applied; None where there are no migrations.
     """
 
     mode: str
@@ -31,6 +31,7 @@ class News:
     notes: Sequence[str] = ()
     first_admin: str | None = None
     outbox: str | None = None
+    pending: Sequence[str] | None = None
 
 
 def announce(backend: Backend, listening: socket.socket, news: News, *, as_json: bool) -> None:
@@ -51,6 +52,7 @@ def _places(backend: Backend, listening: socket.socket, news: News) -> dict[str,
         "database": backend.store.database.label,
         "resources": list(backend.schema),
         "created_tables": list(news.made),
+        "pending_migrations": None if news.pending is None else list(news.pending),
         "token": news.token,
         "first_admin": news.first_admin,
         "outbox": f"{base}{news.outbox}" if news.outbox else None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event as SharedEvent
@@ -15,14 +16,16 @@ from threading import Event
 
 from watchfiles import PythonFilter, watch
 
+from tilth.cli.keys import pressed_keys
 from tilth.cli.opening import share_secret_key
 from tilth.cli.port import address_of, listen
 from tilth.cli.talk import say, shown_path
 from tilth.cli.target import default_source, target_from
-from tilth.cli.worker import MISUSE, Order, run_worker, serve_order
+from tilth.cli.worker import MISUSE, Order, run_migrations, run_worker, serve_order
 
 STOP_SECONDS = 5
 LOOK_MILLISECONDS = 500
+MIGRATE_KEY = "m"
 
 
 def dev(
@@ -52,6 +55,13 @@ def _supervise(order: Order, listening: socket.socket) -> None:
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    with pressed_keys(sys.stdin) as keys:
+        _serve_until(stop, replace(order, has_keys=keys is not None), listening, keys)
+
+
+def _serve_until(
+    stop: Event, order: Order, listening: socket.socket, keys: Callable[[], str] | None
+) -> None:
     announced = get_context("spawn").Event()
     worker = _started(order, listening, announced)
     is_told = False
@@ -64,8 +74,12 @@ def _supervise(order: Order, listening: socket.socket) -> None:
         raise_interrupt=False,
     )
     for changes in changes_seen:
-        if changes:
+        wants_migrating = keys is not None and MIGRATE_KEY in keys()
+        if wants_migrating:
+            _migrate(order)
+        elif changes:
             say(f"{_names(path for _, path in changes)} changed: starting again.")
+        if changes or wants_migrating:
             _end(worker)
             worker, is_told = _started(order, listening, announced), False
         elif worker.exitcode == MISUSE:
@@ -80,6 +94,14 @@ def _started(order: Order, listening: socket.socket, announced: SharedEvent) -> 
     worker = get_context("spawn").Process(target=run_worker, args=(order, listening, announced))
     worker.start()
     return worker
+
+
+def _migrate(order: Order) -> None:
+    """The worker goes on answering meanwhile."""
+    say("Applying migrations.")
+    process = get_context("spawn").Process(target=run_migrations, args=(order,))
+    process.start()
+    process.join()
 
 
 def _end(worker: SpawnProcess) -> None:

@@ -54,6 +54,23 @@ def create_tables(backend: Backend) -> list[str]:
     return made
 
 
+def tell_what_is_missing(backend: Backend) -> None:
+    """Where only migrations may change the database, and all of them are applied."""
+    tables = tables_of(backend)
+    with _connecting(backend, read_only=True) as engine:
+        lacking = missing_tables(engine, tables)
+        lacking += missing_columns(engine, [each for each in tables if str(each) not in lacking])
+    if lacking:
+        finding = Finding(
+            "database.behind_models",
+            backend.store.database.label,
+            f"has no {sentence_list(lacking)}, which the models name, and no migration makes it.",
+            'Write one: tilth migrate new -m "…"',
+            "warning",
+        )
+        stderr().print(findings_text([finding]))
+
+
 def _drifted(database: Database, lacking: list[str]) -> Finding:
     file = database.url.database if database.dialect.name == "sqlite" else None
     anew = f"Delete {shown_path(Path(file))} if its rows are not needed, or add" if file else "Add"

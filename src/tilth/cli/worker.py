@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import parent_process
@@ -19,8 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tilth.app import Application
 from tilth.cli.announce import News, announce
 from tilth.cli.discover import application_in, applications_in, imported, plain_fastapi_in
+from tilth.cli.migrate.place import has_migrations
 from tilth.cli.models_only import application_of_models, mapped_classes
-from tilth.cli.opening import checked, create_tables
+from tilth.cli.opening import checked, create_tables, tell_what_is_missing
 from tilth.cli.port import address_of, is_loopback
 from tilth.cli.talk import failure_text, say, tell
 from tilth.cli.target import Target
@@ -45,6 +46,8 @@ class Order:
     as_json: bool
     with_traceback: bool
     reload: bool
+    has_keys: bool = False
+    """Somebody sits at a terminal whose keys are read."""
 
 
 def run_worker(order: Order, listening: socket.socket, announced: SharedEvent) -> None:
@@ -70,14 +73,13 @@ def serve_order(
     """Raises CommandError or SetupError when there is nothing that can be served."""
     app, notes = _application(order)
     backend = checked(app)
-    made = create_tables(backend)
+    news = _news(order, app, backend, notes)
     is_first = announced is None or not announced.is_set()
-    news = News(app.settings.environment, made, notes=notes)
     if is_first and "auth" in backend.states:
         news = _with_accounts(news, backend, listening)
     when_ready = partial(announce, backend, listening, news, as_json=order.as_json)
     if announced is not None:
-        when_ready = partial(_announce_once, when_ready, news.made, announced)
+        when_ready = partial(_announce_once, when_ready, news, announced)
     _serve(app, listening, app.settings, when_ready)
 
 
@@ -90,11 +92,46 @@ def _with_accounts(news: News, backend: Backend, listening: socket.socket) -> Ne
     return replace(news, first_admin=link, outbox=outbox_path(backend))
 
 
-def _announce_once(
-    announce: Callable[[], None], made: Sequence[str], announced: SharedEvent
-) -> None:
+def run_migrations(order: Order) -> None:
+    """The main function of a process of its own: the models are read anew."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from tilth.cli.migrate.pending import apply_pending
+
+    try:
+        app, _ = _application(order)
+        apply_pending(order.target, app)
+    except TilthError as error:
+        tell(error, order.with_traceback)
+
+
+def _news(order: Order, app: Application, backend: Backend, notes: list[str]) -> News:
+    """Where there are migrations, only they change the database."""
+    mode = app.settings.environment
+    pending = _pending(order.target, app, backend)
+    if pending is None:
+        return News(mode, create_tables(backend), notes=notes)
+    if pending:
+        how = "press m to apply them" if order.has_keys else "apply them with tilth migrate up"
+        notes = [f"Pending migrations: {', '.join(pending)}: {how}.", *notes]
+    else:
+        tell_what_is_missing(backend)
+    return News(mode, notes=notes, pending=pending)
+
+
+def _pending(target: Target, app: Application, backend: Backend) -> list[str] | None:
+    if not has_migrations(target):
+        return None
+    # A quarter of a second to import, which few applications need.
+    from tilth.cli.migrate.pending import pending_revisions
+
+    return pending_revisions(target, app, backend)
+
+
+def _announce_once(announce: Callable[[], None], news: News, announced: SharedEvent) -> None:
     if announced.is_set():
-        say("Ready again." + (f" Tables created: {', '.join(made)}." if made else ""))
+        made = f" Tables created: {', '.join(news.made)}." if news.made else ""
+        pending = f" {news.notes[0]}" if news.pending else ""
+        say(f"Ready again.{made}{pending}")
     else:
         announce()
         announced.set()

@@ -187,8 +187,8 @@ def test_postgres_that_cannot_be_used_is_explained(
 
 def test_url_of_another_kind_is_explained() -> None:
     with pytest.raises(SetupError) as caught:
-        sync_engine("mysql://me:secret@h/shop")
+        sync_engine("oracle://me:secret@h/shop")
 
-    explained = explain_connection_error(caught.value, "mysql://me:secret@h/shop")
+    explained = explain_connection_error(caught.value, "oracle://me:secret@h/shop")
 
-    assert explained.message == "Tilth cannot use 'mysql' databases."
+    assert explained.message == "Tilth cannot use 'oracle' databases."

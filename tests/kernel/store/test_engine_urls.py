@@ -40,7 +40,7 @@ def test_relative_path_is_taken_from_the_directory_of_opening(
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("mysql://me:secret@h/shop", "Tilth cannot use 'mysql' databases."),
+        ("oracle://me:secret@h/shop", "Tilth cannot use 'oracle' databases."),
         ("postgresql+pg8000://me:secret@h/shop", "Tilth cannot use 'postgresql+pg8000' databases."),
         ("me:secret@h/shop", "This is not a database URL."),
         ("postgresql://me:secret@h:port/shop", "This is not a database URL."),
@@ -53,7 +53,8 @@ def test_other_url_is_refused_with_the_accepted_forms(url: str, reason: str) -> 
 
     assert str(caught.value) == (
         f"error[settings.database] database URL: {reason} Write sqlite:///path/to/file.db, "
-        "sqlite:// (in memory) or postgresql://user:password@host:5432/database."
+        "sqlite:// (in memory), postgresql://user:password@host:5432/database or "
+        "mariadb://user:password@host:3306/database."
     )
     assert caught.value.__cause__ is None
 

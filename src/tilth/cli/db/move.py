@@ -15,7 +15,7 @@ from tilth.cli.discover import application_for
 from tilth.cli.opening import tables_of
 from tilth.cli.talk import counted, print_document, say, stderr
 from tilth.errors import CommandError
-from tilth.kernel.store.engine import database_url
+from tilth.kernel.store.engine import database_url, refuse_mariadb
 from tilth.kernel.store.moving.move import Moved, Watch
 from tilth.kernel.store.moving.move import move as move_rows
 from tilth.kernel.store.sync import existing_engine, explain_connection_error, sync_engine
@@ -24,6 +24,7 @@ from tilth.kernel.store.sync import existing_engine, explain_connection_error, s
 def move(source: str, target: str, named: str | None, *, as_json: bool) -> None:
     """Raises CommandError before anything is made in a target that is in use."""
     here, there = database_url(source), database_url(target)
+    refuse_mariadb(there, "Moving to it is")
     if here == there:
         raise CommandError("Both are the same database.", "Name another to move to.", USAGE)
     backend = application_for(named).freeze()

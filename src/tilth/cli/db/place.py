@@ -13,7 +13,7 @@ from tilth.cli.discover import application_for
 from tilth.cli.opening import tables_of
 from tilth.cli.target import default_source, is_database_url
 from tilth.kernel.store.drivers.sqlite_file import SqliteFile, sqlite_file_from
-from tilth.kernel.store.engine import database_url
+from tilth.kernel.store.engine import database_url, refuse_mariadb
 from tilth.settings import load_settings
 
 
@@ -53,7 +53,9 @@ def place_of(named: str | None) -> Place:
     """named: as for `application_for`. A database that is named is not connected to."""
     source = default_source() if named is None else named
     if is_database_url(source):
+        refuse_mariadb(source, "Commands of tilth db are")
         return Place(database_url(source), None, load_settings(environ).migrate.scratch)
     app = application_for(source)
     migrate = app.settings.migrate
+    refuse_mariadb(migrate.database or app.database_url, "Commands of tilth db are")
     return Place(database_url(migrate.database or app.database_url), app, migrate.scratch)

@@ -9,16 +9,34 @@ from tilth.cli.talk import findings_text, print_document, say, stderr, stdout
 from tilth.errors import Finding
 from tilth.runtime.migrate.applying import applied_down, applied_up
 from tilth.runtime.migrate.explaining import explained
+from tilth.runtime.migrate.project import Project
 from tilth.runtime.migrate.run import Applied
+
+NOTHING = "Nothing is pending."
 
 
 def up(
     named: str | None, target: str, *, assured: str | None, with_contract: bool, as_json: bool
 ) -> None:
-    project = project_for(named)
+    made = _up(project_for(named), target, assured=assured, with_contract=with_contract)
+    _tell(made, NOTHING, as_json=as_json)
+
+
+def apply(project: Project) -> None:
+    """Everything that is pending; beside a server, whose output is its own, it is said only."""
+    made = _up(project, "heads", assured=None, with_contract=False)
+    for line in map(_line, made):
+        say(line)
+    if not made:
+        say(NOTHING)
+
+
+def _up(
+    project: Project, target: str, *, assured: str | None, with_contract: bool
+) -> list[Applied]:
     history = history_of(project, one_head=not project.is_adopted)
     with explained(project.url):
-        made = applied_up(
+        return applied_up(
             project,
             history,
             target,
@@ -27,7 +45,6 @@ def up(
             assured=assured,
             with_contract=with_contract,
         )
-    _tell(made, "Nothing is pending.", as_json=as_json)
 
 
 def down(named: str | None, target: str, *, assured: str | None, as_json: bool) -> None:
@@ -58,7 +75,10 @@ def _tell(made: Sequence[Applied], nothing: str, *, as_json: bool) -> None:
             }
         )
     elif made:
-        lines = [f"{each.direction:<5}{each.name}  {each.seconds:.2f} s" for each in made]
-        stdout().print("\n".join(lines))
+        stdout().print("\n".join(map(_line, made)))
     else:
         say(nothing)
+
+
+def _line(applied: Applied) -> str:
+    return f"{applied.direction:<5}{applied.name}  {applied.seconds:.2f} s"

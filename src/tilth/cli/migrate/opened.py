@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tilth.app import Application
 from tilth.cli.discover import application_in, imported
+from tilth.cli.migrate.place import root_and_folder
 from tilth.cli.opening import checked, tables_of
-from tilth.cli.target import Target, default_source, is_database_url, target_from, text_in_project
+from tilth.cli.target import Target, default_source, is_database_url, target_from
 from tilth.errors import CommandError, SetupError
 from tilth.feature import Backend
 from tilth.kernel.store.engine import database_url
@@ -32,20 +31,12 @@ def project_of(target: Target, app: Application, backend: Backend | None = None)
     settings = app.settings.migrate
     tables = tables_of(frozen)
     return project_from(
-        _wanted(target),
+        Wanted(*root_and_folder(target)),
         database_url(settings.database or app.database_url),
         list(dict.fromkeys(table.metadata for table in tables)),
         settings,
         is_production=app.settings.environment == "production",
     )
-
-
-def _wanted(target: Target) -> Wanted:
-    for folder in dict.fromkeys((target.folder, Path.cwd())):
-        named = text_in_project(folder / "pyproject.toml", "tilth", "migrations")
-        if named is not None:
-            return Wanted(folder, folder / named)
-    return Wanted(target.folder)
 
 
 def history_of(project: Project, *, one_head: bool = True) -> History:

@@ -87,9 +87,9 @@ def _kind(prop: ColumnProperty[Any], dialect_name: str, reflected: bool) -> Kind
 
 def _refusal(column: ColumnElement[Any], dialect_name: str) -> Refusal:
     match column.type:
-        case types.ARRAY() if dialect_name == "sqlite":
+        case types.ARRAY() if dialect_name != "postgresql":
             return Refusal(
-                "SQLite has no arrays.",
+                "only PostgreSQL has arrays.",
                 'Use JSON, or JSON().with_variant(ARRAY(...), "postgresql").',
             )
         case types.Enum():

@@ -26,7 +26,9 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from tilth.kernel.plan.shape import Branch, Grant, Hop, Node, known_of
 from tilth.kernel.policy.access import Access
@@ -179,8 +181,14 @@ class AnswerSelect:
         return branch.relation.name, place, self.read(spot)
 
     def _list(self, branch: Branch, labels: Mapping[Sql, str]) -> tuple[str, int, RowDecoder, bool]:
+        parent = {column: self.columns[label] for column, label in labels.items()}
+        if self.binds.dialect.name == "mariadb":
+            array, decoder = list_in_one(branch, parent, self.binds)
+            # It would be a text inside the array.
+            array = func.json_compact(array) if self.nested else array
+            return branch.relation.name, self._add(array), decoder, branch.relation.many
         assert self.page is not None  # only what is flat goes without one
-        array, decoder = list_of(branch, labels, self.page, self.binds)
+        array, decoder = list_of(branch, parent, self.page, self.binds)
         if self.binds.dialect.name == "postgresql":
             array = array if self.nested else cast(array, Text)
         elif self.nested:
@@ -193,14 +201,13 @@ class AnswerSelect:
 
 
 def list_of(
-    branch: Branch, labels: Mapping[Sql, str], parent: Subquery, binds: Binds
+    branch: Branch, known: Mapping[Sql, Sql], parent: Subquery, binds: Binds
 ) -> tuple[Sql, RowDecoder]:
-    """A scalar subquery: the JSON array of the relation's rows, each an array of carriers."""
+    """A scalar subquery: the JSON array of the relation's rows, each an array of carriers.
 
-    def find(column: ColumnClause[Any]) -> Sql | None:
-        return parent.c[labels[column]] if column in labels else None
-
-    there = joined(branch.relation, branch.node.access, find, binds, branch.node.grants)
+    known: the columns of the parent that the join asks for.
+    """
+    there = joined(branch.relation, branch.node.access, known.get, binds, branch.node.grants)
     page = PageSelect(there.source, binds)
     spot = spot_in(page, branch.node, there.source)
     inner = (
@@ -217,6 +224,40 @@ def list_of(
     wide = len(answer.carriers) > PIECE
     array = _aggregated(answer.carriers, inner, binds.dialect.name)
     return array, replace(decoder, pieced=wide)
+
+
+def list_in_one(branch: Branch, known: Mapping[Sql, Sql], binds: Binds) -> tuple[Sql, RowDecoder]:
+    """The same for MariaDB, whose subqueries in FROM cannot see the parent, but whose array has an order."""
+    there = joined(branch.relation, branch.node.access, known.get, binds, branch.node.grants)
+    page = PageSelect(there.source, binds)
+    spot = spot_in(page, branch.node, there.source)
+    answer = AnswerSelect(page.columns, binds, page=None, nested=True)
+    decoder = answer.read(spot)
+    array = OrderedArray(
+        func.json_array(*answer.carriers),
+        list(_order(branch.relation, there, binds.dialect.name)),
+        EXPANDED_ROWS + 1 if branch.relation.many else 1,
+    )
+    rows = (page.rows, *there.rows[1:])
+    found = select(array).select_from(*rows).where(there.on).correlate_except(*rows)
+    return func.coalesce(found.scalar_subquery(), literal_column("'[]'")), decoder
+
+
+class OrderedArray(ColumnElement[Any]):
+    """JSON_ARRAYAGG(item ORDER BY … LIMIT most)."""
+
+    inherit_cache = False
+    type = Text()
+
+    def __init__(self, item: Sql, order: Sequence[Sql], most: int) -> None:
+        self.item, self.order, self.most = item, order, most
+
+
+@compiles(OrderedArray, "mariadb")
+def ordered_array(element: OrderedArray, compiler: SQLCompiler, **options: Any) -> str:
+    item = compiler.process(element.item, **options)
+    order = ", ".join(compiler.process(term, **options) for term in element.order)
+    return f"JSON_ARRAYAGG({item} ORDER BY {order} LIMIT {element.most})"
 
 
 def _order(relation: Relation, there: Joined, dialect_name: str) -> Iterator[Sql]:

@@ -1,4 +1,4 @@
-"""A field's SQL → its carrier: the lossless form that both databases hand over alike.
+"""A field's SQL → its carrier: the lossless form that all databases hand over alike.
 
 Kind.decode lists the carriers. The same expression serves a column of the answer and a member of a
 JSON array, so a row decodes alike wherever it stands; docs/decisions/0002 has the reasons.
@@ -27,6 +27,8 @@ def carrier(dialect_name: str, kind: Kind, value: Sql, *, nested: bool) -> Sql:
     """nested: the value goes into a JSON array made by the database."""
     if dialect_name == "postgresql":
         return _POSTGRESQL.get(kind.name, _as_text)(value)
+    if dialect_name == "mariadb":
+        return _MARIADB.get(kind.name, _as_text)(value)
     if kind.name in _SQLITE:
         return _SQLITE[kind.name](value)
     return _fit_for_json(value) if nested else value
@@ -83,6 +85,13 @@ _POSTGRESQL: dict[str, Callable[[Sql], Sql]] = {
     "float": _postgresql_float,
     "bytes": _postgresql_bytes,
     "array": _postgresql_array,
+}
+_MARIADB: dict[str, Callable[[Sql], Sql]] = {
+    "boolean": _as_is,
+    "integer": _as_is,
+    "float": _as_is,
+    "text": _as_is,
+    "bytes": func.hex,
 }
 _SQLITE: dict[str, Callable[[Sql], Sql]] = {
     "bytes": _sqlite_bytes,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from tilth.errors import Finding, SetupError
+from tilth.errors import CommandError, Finding, SetupError
 from tilth.kernel.store.drivers.driver import Database
 from tilth.kernel.store.drivers.sqlite import SqliteDatabase
 from tilth.kernel.store.drivers.sqlite_file import sqlite_file_from
@@ -24,13 +24,19 @@ DIALECTS: Mapping[str, str] = MappingProxyType(
         "postgres": "postgresql",
         "postgresql+asyncpg": "postgresql",
         "postgresql+psycopg": "postgresql",
+        "mariadb": "mariadb",
+        "mariadb+pymysql": "mariadb",
+        "mariadb+aiomysql": "mariadb",
+        "mysql": "mariadb",
+        "mysql+pymysql": "mariadb",
+        "mysql+aiomysql": "mariadb",
     }
 )
 """Driver names are accepted since URLs are copied from elsewhere; Tilth chooses the driver itself."""
 
 _FORMS = (
-    "Write sqlite:///path/to/file.db, sqlite:// (in memory) or "
-    "postgresql://user:password@host:5432/database."
+    "Write sqlite:///path/to/file.db, sqlite:// (in memory), "
+    "postgresql://user:password@host:5432/database or mariadb://user:password@host:3306/database."
 )
 
 
@@ -42,11 +48,21 @@ def open_database(url: str | URL, settings: StoreSettings, *, read_only: bool = 
     where = database_url(url)
     if where.drivername == "sqlite":
         return SqliteDatabase(sqlite_file_from(where, read_only=read_only), settings)
+    if where.drivername == "mariadb":
+        return _mariadb(where, settings)
     try:
         from tilth.kernel.store.drivers.postgres import PostgresDatabase
     except ModuleNotFoundError as exc:
         raise SetupError(missing_driver(exc.name or "asyncpg")) from exc
     return PostgresDatabase(where, settings)
+
+
+def _mariadb(where: URL, settings: StoreSettings) -> Database:
+    try:
+        from tilth.kernel.store.drivers.mariadb import MariadbDatabase
+    except ModuleNotFoundError as exc:
+        raise SetupError(missing_driver(exc.name or "aiomysql")) from exc
+    return MariadbDatabase(where, settings)
 
 
 def database_url(url: str | URL) -> URL:
@@ -63,7 +79,17 @@ def database_url(url: str | URL) -> URL:
         path = "/".join(filter(None, (parsed.host, parsed.database)))
         found = _bad_url("A slash is missing: a SQLite file is named after three.")
         raise SetupError(replace(found, remedy=f"Write sqlite:///{path}."))
-    return _in_libpq_words(parsed.set(drivername=dialect))
+    plain = parsed.set(drivername=dialect)
+    return _in_libpq_words(plain) if dialect == "postgresql" else plain
+
+
+def refuse_mariadb(url: str | URL, what: str) -> None:
+    """Raises CommandError. what: "Migrations are", of something that works elsewhere only."""
+    if database_url(url).drivername == "mariadb":
+        raise CommandError(
+            f"{what} not supported on MariaDB.",
+            "Use SQLite or PostgreSQL; docs/reference/databases.md says what works where.",
+        )
 
 
 def _in_libpq_words(url: URL) -> URL:
@@ -78,5 +104,7 @@ def _bad_url(reason: str) -> Finding:
 
 
 def missing_driver(name: str) -> Finding:
-    reason = f"PostgreSQL needs the driver {name}, which is not installed."
-    return Finding("settings.driver", "database URL", reason, "Install tilth[postgres].")
+    is_mariadb = name in ("aiomysql", "pymysql")
+    server, extra = ("MariaDB", "mysql") if is_mariadb else ("PostgreSQL", "postgres")
+    reason = f"{server} needs the driver {name}, which is not installed."
+    return Finding("settings.driver", "database URL", reason, f"Install tilth[{extra}].")

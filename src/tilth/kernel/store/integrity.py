@@ -1,8 +1,8 @@
 """A violated constraint → which fields of which row, in the words of the API.
 
-PostgreSQL names the constraint. SQLite names a CHECK, and for the others only columns, in a message
-that has been the same since 2013: there is nothing else to read it from. Of a foreign key it names
-nothing: kernel.store.drivers.sqlite_references finds out.
+PostgreSQL names the constraint, MariaDB does so within its message. SQLite names a CHECK, and for the
+others only columns, in a message that has been the same since 2013: there is nothing else to read it
+from. Of a foreign key it names nothing: kernel.store.drivers.sqlite_references finds out.
 """
 
 from __future__ import annotations
@@ -41,9 +41,20 @@ _BY_CODE = {
     sqlite3.SQLITE_CONSTRAINT_CHECK: CHECK,
     sqlite3.SQLITE_CONSTRAINT_NOTNULL: NOT_NULL,
 }
+_BY_NUMBER = {
+    **dict.fromkeys((1062, 1586, 1022), UNIQUE),
+    **dict.fromkeys((1216, 1217, 1451, 1452), FOREIGN_KEY),
+    **dict.fromkeys((1048, 1364), NOT_NULL),
+}
+"""Of MariaDB's errors; 4025 is a CHECK."""
 BREAKS_A_RULE = "Breaks a rule of the database."
 RAISED_BY_A_TRIGGER = "P0001"
 
+_BACKQUOTED = re.compile(r"`([^`]+)`")
+_QUOTED = re.compile(r"'([^']*)'")
+_MARIADB_REFERENCE = re.compile(
+    r"`(?P<table>[^`]+)`, CONSTRAINT `[^`]+` FOREIGN KEY \((?P<columns>[^)]+)\)"
+)
 _WORD = re.compile(r"\w+")
 _SQLITE_PLACE = re.compile(r"constraint failed: (?P<place>.+)", re.DOTALL)
 
@@ -121,6 +132,8 @@ def _told(exc: IntegrityError) -> tuple[str, str | None, list[str]]:
     orig: Any = exc.orig
     if isinstance(orig, sqlite3.Error):
         return _told_by_sqlite(orig)
+    if not hasattr(orig, "diag"):
+        return _told_by_mariadb(*orig.args[:2])
     diagnosis = orig.diag
     kind = _BY_STATE.get(orig.sqlstate or "", CHECK)
     if kind == NOT_NULL:
@@ -139,6 +152,22 @@ def _told_by_sqlite(exc: sqlite3.Error) -> tuple[str, str | None, list[str]]:
     return kind, None, place.split(", ") if place else []
 
 
+def _told_by_mariadb(number: int, message: str) -> tuple[str, str | None, list[str]]:
+    """Connections ask for English; what is told of a foreign key is its columns, without a schema."""
+    kind = _BY_NUMBER.get(number, CHECK)
+    if kind == FOREIGN_KEY:
+        found = _MARIADB_REFERENCE.search(message)
+        columns = _BACKQUOTED.findall(found["columns"]) if found else []
+        return kind, None, [f"{found['table']}.{column}" for column in columns] if found else []
+    if kind == CHECK:
+        named = _BACKQUOTED.search(message)
+        return kind, named[1].rpartition(".")[2] if named else None, []
+    quoted = _QUOTED.findall(message)
+    if kind == NOT_NULL:
+        return kind, None, [f".{quoted[0]}"] if quoted else []
+    return kind, quoted[-1].rpartition(".")[2] if quoted else None, []
+
+
 def _columns_of(access: Access, name: str | None) -> list[str]:
     """Of a constraint or unique index by its name; PostgreSQL makes one up where the model has none.
 
@@ -149,7 +178,7 @@ def _columns_of(access: Access, name: str | None) -> list[str]:
     tables = _tables(access)
     for table in tables:
         for each in _constraints(table):
-            if name in (each.name, made_up_name(table, each)):
+            if name in (each.name, made_up_name(table, each), made_up_by_mariadb(each)):
                 return [_place(column) for column in columns_of(each)]
     # SQLite shows a CHECK without a name by its text.
     return [_place(column) for table in tables for column in _mentioned(table, name)]
@@ -227,12 +256,21 @@ def _checks_in_order(table: Table) -> Iterator[CheckConstraint]:
     yield from (e for e in (*of_columns, *others) if isinstance(e, CheckConstraint))
 
 
+def made_up_by_mariadb(constraint: ColumnCollectionConstraint | Index) -> str | None:
+    """What MariaDB calls an index that was created without a name; a second one ends in _2."""
+    if isinstance(constraint, PrimaryKeyConstraint):
+        return "PRIMARY"
+    is_unnamed = isinstance(constraint, UniqueConstraint) and constraint.name is None
+    return next((column.name for column in constraint.columns), None) if is_unnamed else None
+
+
 def _readable(access: Access, columns: Sequence[str]) -> Iterator[str]:
     """Field names in the order of the resource; a hidden one is not told."""
     for name, field in access.fields.items():
         expression = field.expression
         if (
             isinstance(expression, Column)
-            and f"{expression.table.name}.{expression.name}" in columns
+            # Of a column that must not be NULL, MariaDB does not say the table.
+            and {f"{expression.table.name}.{expression.name}", f".{expression.name}"} & set(columns)
         ):
             yield name

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from tilth.kernel.plan.change import Key
@@ -67,6 +67,10 @@ def _insert(session: Session, links: LinkTable) -> Insert:
     """One that passes over a link that another transaction has made."""
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(links.table).on_conflict_do_nothing()
+    if session.get_bind().dialect.name == "mariadb":
+        # Not INSERT IGNORE, which would pass over every other mistake as well.
+        same = {column.name: column for column in (*links.near, *links.far)}
+        return mysql.insert(links.table).on_duplicate_key_update(same)
     return postgresql.insert(links.table).on_conflict_do_nothing()
 
 

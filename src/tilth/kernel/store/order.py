@@ -6,14 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, false, or_, tuple_
+from sqlalchemy import (
+    DECIMAL,
+    ColumnElement,
+    Float,
+    Integer,
+    Numeric,
+    String,
+    Text,
+    and_,
+    cast,
+    false,
+    or_,
+    tuple_,
+)
 from sqlalchemy.sql.operators import desc_op, nulls_first_op, nulls_last_op
-from sqlalchemy.types import Enum, NullType, TypeEngine
+from sqlalchemy.types import Enum, NullType, TypeDecorator, TypeEngine
 
 from tilth.kernel.plan.shape import SortKey, Window
 from tilth.kernel.store.binds import Binds, bind_type
 
 Sql = ColumnElement[Any]
+
+WIDEST_DECIMAL = (65, 30)
+"""Digits, and how many of them after the point, of MariaDB's widest decimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +56,8 @@ def key_of(sort: SortKey, value: Sql, binds: Binds) -> Key:
 
 
 def sortable(value: Sql, dialect_name: str) -> Sql:
-    """PostgreSQL orders its enums as declared; SQLite, which has none, as text: so do both."""
-    is_enum = dialect_name == "postgresql" and isinstance(value.type, Enum)
+    """PostgreSQL and MariaDB order their enums as declared; SQLite, which has none, as text: so do all."""
+    is_enum = dialect_name != "sqlite" and isinstance(value.type, Enum)
     return cast(value, Text) if is_enum else value
 
 
@@ -80,9 +96,25 @@ def beyond(keys: Sequence[Key], window: Window, binds: Binds) -> Sql:
 
 def cursor_bind(slot: int, key: Key, binds: Binds) -> Sql:
     """A cursor carries the stored value itself: on PostgreSQL as its text, on SQLite as it is."""
+    if binds.dialect.name == "mariadb" and _is_decimal(key.value.type):
+        # It would compare a decimal with a text as floats.
+        return cast(binds.slot(slot, String()), DECIMAL(*WIDEST_DECIMAL))
     if binds.dialect.name == "postgresql":
         return cast(binds.slot(slot, Text()), key.bound)
     return binds.slot(slot, NullType())
+
+
+def stored_key(value: Sql, dialect_name: str) -> Sql:
+    """A sort key as a cursor carries it: exact on every database, whatever is stored."""
+    is_number = isinstance(value.type, Integer | Float)
+    if dialect_name == "sqlite" or (dialect_name == "mariadb" and is_number):
+        return value
+    return cast(value, Text)
+
+
+def _is_decimal(type_: TypeEngine[Any]) -> bool:
+    impl = type_.impl_instance if isinstance(type_, TypeDecorator) else type_
+    return isinstance(impl, Numeric) and not isinstance(impl, Float)
 
 
 def _comparable_at_once(keys: Sequence[Key]) -> bool:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Subquery,
-    Text,
     exists,
     func,
     literal_column,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Dialect
 
 from tilth.kernel.plan.shape import Owner, ReadShape, known_of
@@ -28,7 +26,7 @@ from tilth.kernel.store.binds import Binds, Parameter, bind_type
 from tilth.kernel.store.block import AnswerSelect, PageSelect, Spot, spot_in
 from tilth.kernel.store.decode import RowDecoder, Verdicts
 from tilth.kernel.store.mixed import spellings
-from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards
+from tilth.kernel.store.order import Key, beyond, key_of, ordered, read_backwards, stored_key
 from tilth.kernel.store.source import Source, joined, replaced, source_of, value_of
 from tilth.kernel.store.where import sql_of
 
@@ -91,7 +89,7 @@ def _many_rows(shape: ReadShape, dialect: Dialect) -> Statement:
     outside = [replace(key, value=inner.c[at]) for key, at in zip(keys, labels, strict=True)]
     answer = AnswerSelect(dict(inner.c), binds, page=inner, nested=False)
     decoder = answer.read(spot)
-    carried = [*answer.carriers, *(_stored(key, dialect) for key in outside)]
+    carried = [*answer.carriers, *(stored_key(key.value, dialect.name) for key in outside)]
     outer = _beside(head, inner, inner.c[there], carried)
     outer = outer.order_by(*(ordered(key, dialect.name) for key in outside))
     made = compiled_from(outer, binds, decoder, head=head is not None, keys=len(keys))
@@ -108,7 +106,7 @@ def _flat(
 ) -> Statement:
     answer = AnswerSelect(page.columns, binds, page=None, nested=False)
     decoder = answer.read(spot)
-    carried = [*answer.carriers, *(_stored(key, binds.dialect) for key in keys)]
+    carried = [*answer.carriers, *(stored_key(key.value, binds.dialect.name) for key in keys)]
     chosen = select(*carried).select_from(page.rows).where(*terms)
     return compiled_from(_windowed(chosen, keys, shape, binds), binds, decoder, keys=len(keys))
 
@@ -190,11 +188,6 @@ def key_terms(source: Source, slots: Sequence[int], binds: Binds) -> Iterator[Sq
             yield value.in_(spellings(slot, binds))
         else:
             yield value == binds.slot(slot, bind_type(resource.fields[name].kind, value.type))
-
-
-def _stored(key: Key, dialect: Dialect) -> Sql:
-    """A sort key as a cursor carries it: exact on both databases, whatever is stored."""
-    return sql_cast(key.value, Text) if dialect.name == "postgresql" else key.value
 
 
 def _head(shape: ReadShape, binds: Binds) -> Select[Any] | None:

@@ -23,7 +23,8 @@ from tilth.kernel.store.drivers.sqlite_file import (
     sqlite_file_from,
 )
 from tilth.kernel.store.drivers.sqlite_writer import WRITER_PRAGMAS
-from tilth.kernel.store.engine import database_url, missing_driver
+from tilth.kernel.store.engine import database_url, missing_driver, refuse_mariadb
+from tilth.settings import StoreSettings
 
 CONNECT_SECONDS = 3
 LOCK_SECONDS = 5.0
@@ -38,6 +39,8 @@ def sync_engine(url: str | URL, *, read_only: bool = False) -> Engine:
     where = database_url(url)
     if where.drivername == "sqlite":
         return _sqlite_engine(sqlite_file_from(where, read_only=read_only), read_only)
+    if where.drivername == "mariadb":
+        return _mariadb_engine(where, read_only)
     return _postgres_engine(where, read_only)
 
 
@@ -47,6 +50,7 @@ def existing_engine(url: str | URL) -> Engine:
     Raises as sync_engine does, and CommandError for a URL of a SQLite database in memory.
     """
     where = database_url(url)
+    refuse_mariadb(where, "Databases of other programs are")
     if where.drivername == "sqlite" and where.database in (None, "", ":memory:"):
         raise CommandError("The URL names no database file.", "Write sqlite:///path/to/file.db.")
     return sync_engine(where, read_only=True)
@@ -101,6 +105,19 @@ def _postgres_engine(url: URL, read_only: bool) -> Engine:
         )
     except ModuleNotFoundError as exc:
         raise SetupError(missing_driver("psycopg")) from exc
+
+
+def _mariadb_engine(url: URL, read_only: bool) -> Engine:
+    settings = StoreSettings(lock_seconds=LOCK_SECONDS, statement_seconds=0)
+    try:
+        from tilth.kernel.store.drivers.mariadb_writer import (
+            mariadb_read_engine,
+            mariadb_write_engine,
+        )
+
+        return (mariadb_read_engine if read_only else mariadb_write_engine)(url, settings)
+    except ModuleNotFoundError as exc:
+        raise SetupError(missing_driver(exc.name or "pymysql")) from exc
 
 
 def create_missing_tables(engine: Engine, metadatas: Iterable[MetaData]) -> list[str]:
@@ -176,6 +193,10 @@ def failure_of(exc: BaseException, url: URL) -> Failure | None:
         if not isinstance(exc, sqlite3.Error | OSError):
             return None
         return sqlite_failure(exc, sqlite_file_from(url), seconds=0)
+    if url.drivername == "mariadb":
+        from tilth.kernel.store.drivers.mariadb_failure import mariadb_failure
+
+        return mariadb_failure(exc)
     return _postgres_failure_of(exc, url)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import (
     REAL,
     ColumnElement,
+    Interval,
     Select,
+    String,
     Text,
     and_,
     cast,
@@ -25,7 +27,7 @@ from sqlalchemy import (
 from tilth.kernel.plan.conditions import All, Condition, Either, Not, Related, Test
 from tilth.kernel.schema.types import is_short_float
 from tilth.kernel.store.binds import NOTHING, Binds, bind_type
-from tilth.kernel.store.instants import compared_as_text, is_standard_text
+from tilth.kernel.store.instants import compared_as_text, is_standard_text, longest_spelling
 from tilth.kernel.store.mixed import compared_as_shown, is_compared_as_shown
 from tilth.kernel.store.source import Source, joined, value_of
 
@@ -70,6 +72,9 @@ def _test(test: Test, source: Source, binds: Binds) -> Sql:
         return compared_as_shown(test, value, binds)
     type_ = bind_type(test.access.fields[test.field].kind, value.type)
     given: list[Sql] = [binds.slot(slot, type_) for slot in test.slots]
+    if binds.dialect.name == "mariadb" and isinstance(value.type, Interval):
+        # Held as moments after 1970, and those that can be written end before the intervals do.
+        given = [binds.slot(slot, String(), longest_spelling) for slot in test.slots]
     if binds.dialect.name == "postgresql" and is_short_float(value.type):
         # Compared as 8 bytes, a stored 1.1 would not be the 1.1 that was answered.
         given = [cast(each, REAL) for each in given]
@@ -85,7 +90,7 @@ def _compared(test: Test, value: Sql, given: list[Sql], binds: Binds) -> Sql:
         case lookup if lookup in _OPERATORS:
             compared: Sql = _OPERATORS[lookup](value, given[0])
             return compared
-    lower = func.lower if binds.dialect.name == "postgresql" else func.tilth_lower
+    lower = func.tilth_lower if binds.dialect.name == "sqlite" else func.lower
     if test.lookup.startswith("i"):
         return _matched(test.lookup[1:], lower(value), lower(given[0]), binds.dialect.name)
     return _matched(test.lookup, value, given[0], binds.dialect.name)
@@ -99,6 +104,9 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
 def _matched(lookup: str, value: Sql, part: Sql, dialect_name: str) -> Sql:
     """Part of a text, by functions: LIKE has wildcards, and on SQLite it ignores ASCII case."""
     is_postgresql = dialect_name == "postgresql"
+    if dialect_name == "mariadb" and lookup in ("startswith", "endswith"):
+        end = func.left if lookup == "startswith" else func.right
+        return end(value, func.char_length(part)) == part
     match lookup:
         case "exact":
             return value == part

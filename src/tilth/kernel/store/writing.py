@@ -54,6 +54,8 @@ def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
             label=label,
             is_open=is_transaction_open,
         )
+    if url.drivername == "mariadb":
+        return _mariadb_units(url, label, settings)
     try:
         from tilth.kernel.store.drivers.postgres_writer import (
             is_postgres_conflict,
@@ -65,6 +67,22 @@ def open_units(url: URL, label: str, settings: StoreSettings) -> Units:
         partial(postgres_write_engine, url, settings),
         explain,
         is_postgres_conflict,
+        settings,
+        threads=settings.pool_size,
+        label=label,
+    )
+
+
+def _mariadb_units(url: URL, label: str, settings: StoreSettings) -> Units:
+    try:
+        from tilth.kernel.store.drivers.mariadb_failure import is_mariadb_conflict
+        from tilth.kernel.store.drivers.mariadb_writer import mariadb_write_engine
+    except ModuleNotFoundError as exc:
+        raise SetupError(missing_driver(exc.name or "pymysql")) from exc
+    return Units(
+        partial(mariadb_write_engine, url, settings),
+        explainer(url, label, settings),
+        is_mariadb_conflict,
         settings,
         threads=settings.pool_size,
         label=label,
@@ -88,6 +106,8 @@ def open_sessions(
         units = units or open_units(url, label, settings)
         turns = Turns(units.submit, settings.pool_wait_seconds, label)
         engines = sqlite_engines(sqlite_file_from(url, read_only=read_only), settings, turns)
+    elif url.drivername == "mariadb":
+        engines = _mariadb_engines(url, settings)
     else:
         engines = _postgres_engines(url, settings)
     return Sessions(engines, explain, read_only=read_only)
@@ -99,6 +119,14 @@ def _postgres_engines(url: URL, settings: StoreSettings) -> Engines:
     except ModuleNotFoundError as exc:
         raise SetupError(missing_driver(exc.name or "psycopg")) from exc
     return postgres_engines(url, settings)
+
+
+def _mariadb_engines(url: URL, settings: StoreSettings) -> Engines:
+    try:
+        from tilth.kernel.store.sessions.mariadb import mariadb_engines
+    except ModuleNotFoundError as exc:
+        raise SetupError(missing_driver(exc.name or "aiomysql")) from exc
+    return mariadb_engines(url, settings)
 
 
 def explainer(

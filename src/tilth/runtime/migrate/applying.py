@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from tilth.errors import CommandError, Finding, SetupError
 from tilth.kit.text import sentence_list
 from tilth.runtime.migrate.checksums import edited, read_checksums, write_checksums
+from tilth.runtime.migrate.codes import finding_of
 from tilth.runtime.migrate.databases import migration_engine
 from tilth.runtime.migrate.history import History
 from tilth.runtime.migrate.log import read_log
@@ -152,8 +153,8 @@ def _require_unedited(project: Project, history: History, engine: Engine) -> Non
 
 def edited_finding(script: Script) -> Finding:
     path = Path(script.path)
-    return Finding(
-        "migrate.edited",
+    return finding_of(
+        "edited",
         path.name,
         "was changed after it was applied, or after its checksum was written.",
         f"Bring it back (git checkout -- {path.name}) and write a new revision; if it is applied "

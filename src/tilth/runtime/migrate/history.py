@@ -12,6 +12,7 @@ from alembic.script import Script, ScriptDirectory
 
 from tilth.errors import Finding, SetupError
 from tilth.kit.text import sentence_list
+from tilth.runtime.migrate.codes import HistoryCode, finding_of
 from tilth.runtime.migrate.project import Project
 
 
@@ -51,8 +52,8 @@ def several_heads(history: History) -> Finding | None:
     if len(history.heads) < 2:
         return None
     files = [Path(str(history.directory.get_revision(head).path)).name for head in history.heads]
-    return Finding(
-        "migrate.several_heads",
+    return finding_of(
+        "several_heads",
         "migrations",
         f"two branches end in {sentence_list(files)}: which comes last is not known.",
         "If yours is not applied elsewhere: tilth migrate rebase. Else: tilth migrate merge.",
@@ -174,5 +175,7 @@ def ancestors(scripts: Iterable[Script], heads: Iterable[str]) -> set[str]:
     return found
 
 
-def _finding(code: str, path: Path, reason: str, remedy: str, line: int | None = 1) -> Finding:
-    return Finding(f"migrate.{code}", path.name, reason, remedy, where=f"{path}:{line}")
+def _finding(
+    code: HistoryCode, path: Path, reason: str, remedy: str, line: int | None = 1
+) -> Finding:
+    return finding_of(code, path.name, reason, remedy, where=f"{path}:{line}")

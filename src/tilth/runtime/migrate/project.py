@@ -13,6 +13,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.engine import URL
 
 from tilth.errors import CommandError
+from tilth.kernel.store.engine import refuse_mariadb
 from tilth.settings import MigrateSettings
 
 VERSION_TABLE = "alembic_version"
@@ -85,6 +86,7 @@ def project_from(
     is_production: bool,
 ) -> Project:
     """An alembic.ini beside the application, or in the folder that is named, is adopted."""
+    refuse_mariadb(url, "Migrations are")
     folder = wanted.folder or wanted.root / FOLDER
     for ini in (folder / "alembic.ini", wanted.root / "alembic.ini"):
         if ini.is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Dialect
@@ -22,6 +22,10 @@ def quoter(connection: Connection) -> Callable[[str], str]:
     return plain_dialect(connection).identifier_preparer.quote
 
 
-def literally(sql: str) -> TextClause:
-    """A statement in which a colon is no parameter."""
-    return text(sql.replace("\\", "\\\\").replace(":", "\\:"))
+def literally(sql: str, parameters: Iterable[str] = ()) -> TextClause:
+    """A statement in which no colon makes a parameter, but those before these names."""
+    # `text` takes away a backslash before a colon and leaves every other one as it is.
+    escaped = sql.replace(":", "\\:")
+    for name in parameters:
+        escaped = escaped.replace(f"\\:{name}", f":{name}")
+    return text(escaped)

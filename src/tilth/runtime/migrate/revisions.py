@@ -10,6 +10,7 @@ from alembic.runtime.migration import RevisionStep
 from alembic.script import Script
 
 from tilth.errors import Finding
+from tilth.runtime.migrate.codes import finding_of
 
 DESTROYING = frozenset(
     {"drop_table", "drop_column", "alter_column", "batch_alter_table", "execute"}
@@ -50,8 +51,8 @@ def model_imports(script: Script, root: Path) -> Iterator[Finding]:
         for name in names:
             first = root / name.partition(".")[0]
             if first.with_suffix(".py").is_file() or (first / "__init__.py").is_file():
-                yield Finding(
-                    "migrate.model_import",
+                yield finding_of(
+                    "model_import",
                     path.name,
                     f"imports {name}, which will not be what it is now.",
                     'Say what the tables are like in the revision: sa.table("hero", sa.column("age")).',
@@ -93,4 +94,4 @@ def _name_of(call: ast.Call) -> str:
 
 def _finding(path: Path, function: ast.FunctionDef | None, reason: str, remedy: str) -> Finding:
     line = function.lineno if function is not None else 1
-    return Finding("migrate.irreversible", path.name, reason, remedy, where=f"{path}:{line}")
+    return finding_of("irreversible", path.name, reason, remedy, where=f"{path}:{line}")

@@ -109,6 +109,8 @@ def open_accounts(options: Auth, backend: Backend) -> Accounts:
     """Nothing is connected to. Raises SetupError when accounts could not be kept."""
     if backend.units is None:
         raise SetupError(_read_only())
+    if backend.store.database.dialect.name == "mariadb":
+        raise SetupError(_on_mariadb())
     settings = backend.settings
     secrets = (settings.secret_key or new_token(), *settings.previous_secret_keys)
     newest = secrets[0]
@@ -182,6 +184,16 @@ def _no_library() -> Finding:
         "Auth(passkeys=True)",
         "the library that passkeys need is not installed.",
         "Install it: pip install 'tilth[passkeys]'",
+    )
+
+
+def _on_mariadb() -> Finding:
+    """It returns nothing of the rows that it updates, which is how a token is used once only."""
+    return Finding(
+        "auth.mariadb",
+        "auth=Auth()",
+        "accounts cannot be kept on MariaDB.",
+        "Use SQLite or PostgreSQL, or a credential reader of your own for who signs in elsewhere.",
     )
 
 

@@ -22,6 +22,12 @@ def explain_on_sqlite(element: Explain, compiler: SQLCompiler, **options: Any) -
     return f"EXPLAIN QUERY PLAN {compiler.process(element.asked, **options)}"
 
 
+@compiles(Explain, "mariadb")
+def explain_on_mariadb(element: Explain, compiler: SQLCompiler, **options: Any) -> str:
+    words = "ANALYZE FORMAT=JSON" if element.analyze else "EXPLAIN FORMAT=JSON"
+    return f"{words} {compiler.process(element.asked, **options)}"
+
+
 @compiles(Explain, "postgresql")
 def explain_on_postgresql(element: Explain, compiler: SQLCompiler, **options: Any) -> str:
     words = "EXPLAIN (ANALYZE, BUFFERS)" if element.analyze else "EXPLAIN"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from tilth.kernel.store.drivers.driver import Database
+from tilth.kernel.store.engine import refuse_mariadb
 from tilth.kernel.store.run import Store
 from tilth.kernel.store.sandbox.parts import Parts
 from tilth.kernel.store.sandbox.sqlite import copy_of
@@ -35,6 +36,7 @@ def diverted(
 
 
 def _opened(database: Database, settings: StoreSettings) -> AbstractContextManager[Parts]:
+    refuse_mariadb(database.url, "Sandboxes for tests are")
     if database.url.drivername == "sqlite":
         return copy_of(database, settings)
     # Imported here, like every driver: nobody needs the one of the other database.

@@ -79,3 +79,5 @@ class Engines:
         if in_loop is not None:
             await in_loop.reading.dispose()
             await in_loop.writing.dispose()
+            # aiomysql does not wait for its sockets, which close when the loop comes to it.
+            await asyncio.sleep(0)

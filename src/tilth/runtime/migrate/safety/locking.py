@@ -10,6 +10,7 @@ from alembic.operations import ops
 from sqlalchemy import inspect, text
 from sqlalchemy.types import CHAR, VARCHAR, Numeric, String, TypeEngine
 
+from tilth.runtime.migrate.codes import RiskCode
 from tilth.runtime.migrate.databases import is_outside_transaction
 from tilth.runtime.migrate.safety.losing import is_volatile
 from tilth.runtime.migrate.safety.risks import Looked, Risk, dotted
@@ -134,6 +135,7 @@ def rewriting_column(looked: Looked) -> Iterator[Risk]:
 
 def validating(looked: Looked) -> Iterator[Risk]:
     operation = looked.operation
+    code: RiskCode
     if isinstance(operation, ops.CreateForeignKeyOp):
         table, schema = operation.source_table, operation.kw.get("source_schema")
         code, what = "foreign_key_scan", "writers of both tables wait"

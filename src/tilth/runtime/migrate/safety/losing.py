@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alembic.operations import ops
-from sqlalchemy import Column, Numeric, String
+from sqlalchemy import BigInteger, Column, Integer, Numeric, SmallInteger, String, inspect
 from sqlalchemy.schema import CheckConstraint, DefaultClause
+from sqlalchemy.types import TypeEngine
 
 from tilth.runtime.migrate.safety.risks import Looked, Risk, dotted
 from tilth.runtime.migrate.safety.rows import told
@@ -32,8 +33,6 @@ def drop_column(looked: Looked) -> Iterator[Risk]:
 
 
 def _is_generated(looked: Looked, table: str, schema: str | None, name: str) -> bool:
-    from sqlalchemy import inspect
-
     columns = inspect(looked.rows.connection).get_columns(table, schema)
     return any(each["name"] == name and each.get("computed") for each in columns)
 
@@ -96,16 +95,11 @@ def narrowing(looked: Looked) -> Iterator[Risk]:
     type_ = operation.modify_type
     if not looked.rows.has(table, schema, [name]):
         return
-    column = looked.rows.column(name)
-    if isinstance(type_, String) and type_.length:
-        statement = f"length({_text(looked, column)}) > {int(type_.length)}"
-    elif isinstance(type_, Numeric) and type_.precision and looked.rows.is_postgresql:
-        whole = int(type_.precision) - int(type_.scale or 0)
-        statement = f"abs({column}) >= power(10\\:\\:numeric, {whole})".replace("\\", "")
-    else:
+    unfitting = _unfitting(looked, looked.rows.column(name), type_)
+    if unfitting is None:
         return
     place = looked.rows.place(table, schema)
-    count = looked.rows.ask(f"SELECT count(*) FROM {place} WHERE {statement}")
+    count = looked.rows.ask(f"SELECT count(*) FROM {place} WHERE {unfitting}")
     if count:
         yield Risk(
             "narrowing",
@@ -115,8 +109,21 @@ def narrowing(looked: Looked) -> Iterator[Risk]:
         )
 
 
-def _text(looked: Looked, column: str) -> str:
-    return f"CAST({column} AS text)" if looked.rows.is_postgresql else column
+def _unfitting(looked: Looked, column: str, type_: TypeEngine[object]) -> str | None:
+    """The condition for values that the type does not hold. None: it holds all, or SQLite takes all."""
+    is_postgresql = looked.rows.is_postgresql
+    if isinstance(type_, String) and type_.length:
+        said = f"CAST({column} AS text)" if is_postgresql else column
+        return f"length({said}) > {int(type_.length)}"
+    if isinstance(type_, Numeric) and type_.precision and is_postgresql:
+        scale = int(type_.scale or 0)
+        # PostgreSQL rounds first: 9.99 becomes 10.0, which numeric(2, 1) does not hold.
+        rounded = f"round(CAST({column} AS numeric), {scale})"
+        return f"abs({rounded}) >= power(10::numeric, {int(type_.precision) - scale})"
+    if isinstance(type_, Integer) and not isinstance(type_, BigInteger) and is_postgresql:
+        limit = 2 ** (15 if isinstance(type_, SmallInteger) else 31)
+        return f"CAST({column} AS numeric) NOT BETWEEN {-limit} AND {limit - 1}"
+    return None
 
 
 def duplicates(looked: Looked) -> Iterator[Risk]:

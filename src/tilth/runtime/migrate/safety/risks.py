@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 from alembic.operations import MigrateOperation
 
 from tilth.errors import Finding
+from tilth.runtime.migrate.codes import Level, RiskCode, finding_of
 from tilth.runtime.migrate.safety.rows import Rows
 
-Level = Literal["error", "warning"]
 Target = tuple[str, str | None]
 """A table and its schema."""
 
@@ -20,16 +19,14 @@ Target = tuple[str, str | None]
 class Risk:
     """An error is refused unless somebody has said why it is right; a warning is told."""
 
-    code: str
+    code: RiskCode
     subject: str
     reason: str
     remedy: str
     level: Level = "error"
 
     def finding(self, where: str | None) -> Finding:
-        return Finding(
-            f"migrate.{self.code}", self.subject, self.reason, self.remedy, self.level, where
-        )
+        return finding_of(self.code, self.subject, self.reason, self.remedy, self.level, where)
 
 
 @dataclass(slots=True)

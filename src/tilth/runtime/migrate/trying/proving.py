@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from tilth.errors import CommandError, Finding, SetupError
 from tilth.kit.text import sentence_list
 from tilth.runtime.migrate.checksums import edited, read_checksums
+from tilth.runtime.migrate.codes import HistoryCode, Level, finding_of
 from tilth.runtime.migrate.compare import changes_between
 from tilth.runtime.migrate.databases import schemas_of, scratch_engine, shape_of, shape_of_models
 from tilth.runtime.migrate.history import History, several_heads
@@ -72,8 +73,8 @@ def _of_models(project: Project, engine: Engine) -> Iterator[Finding]:
         want = shape_of_models(connection, project.metadatas)
     changes = changes_between(have, want)
     if changes:
-        yield Finding(
-            "migrate.models_differ",
+        yield finding_of(
+            "models_differ",
             "models",
             f"are not what the revisions make: {sentence_list(map(str, changes))}.",
             'Write it down: tilth migrate new -m "…".',
@@ -205,6 +206,8 @@ def _different(old: Rows, new: Rows) -> Iterator[str]:
                 yield f"{name}.{column}"
 
 
-def _finding(script: Script, code: str, reason: str, remedy: str, level: str = "error") -> Finding:
+def _finding(
+    script: Script, code: HistoryCode, reason: str, remedy: str, level: Level = "error"
+) -> Finding:
     path = Path(script.path)
-    return Finding(f"migrate.{code}", path.name, reason, remedy, level, f"{path}:1")
+    return finding_of(code, path.name, reason, remedy, level, f"{path}:1")
