@@ -72,10 +72,12 @@ class Mail(DevelopmentMail):
 def served(sqlite_url: str) -> Iterator[Served]:
     mail = Mail()
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        # By its name, since no passkeys are made for a number.
+        origin = f"http://localhost:{listening.getsockname()[1]}"
         auth = Auth(
             mail=mail,
             mail_codes=True,
+            passkeys=True,
             trusted_devices=timedelta(days=30),
             languages=("en", "de"),
             limits=Limits(per_address=10_000, overall=100_000),
