@@ -29,7 +29,9 @@ def move(source: str, target: str, named: str | None, *, as_json: bool) -> None:
         raise CommandError("Both are the same database.", "Name another to move to.", USAGE)
     backend = application_for(named).freeze()
     homes = dict.fromkeys(table.metadata for table in tables_of(backend))
-    tables = [t for home in homes for t in home.sorted_tables if not t.info.get("tilth_view")]
+    found = [t for home in homes for t in home.sorted_tables if not t.info.get("tilth_view")]
+    # What is lent to the models is in the metadata of both.
+    tables = list({table.fullname: table for table in found}.values())
     with _watched() as watch:
         moved = _moved(here, there, tables, watch)
     if as_json:

@@ -144,7 +144,7 @@ def shape_of_models(connection: Connection, metadatas: Iterable[MetaData]) -> Sh
     """
     if connection.dialect.name == "sqlite":
         return _sqlite_shape_of_models(metadatas)
-    known = list(metadatas)
+    known = _in_order(metadatas)
     schemas = schemas_of(known)
     inside = {name: f"tilth_shadow_{number}" for number, name in enumerate(schemas)}
     transaction = connection.begin()
@@ -155,8 +155,12 @@ def shape_of_models(connection: Connection, metadatas: Iterable[MetaData]) -> Sh
         connection.exec_driver_sql(f"SET LOCAL search_path = tilth_shadow, {path}")
         translated: dict[str | None, str | None] = dict(inside.items())
         shadow = connection.execution_options(schema_translate_map=translated)
+        made: set[str] = set()
         for metadata in known:
-            metadata.create_all(shadow, checkfirst=False)
+            # One that is lent to the models, as Tilth's own are, is in two of them.
+            tables = [each for each in metadata.sorted_tables if each.fullname not in made]
+            metadata.create_all(shadow, tables=tables, checkfirst=False)
+            made.update(table.fullname for table in tables)
         told = {"tilth_shadow": None, **{inner: name for name, inner in inside.items()}}
         return postgresql_shape(connection, told)
     finally:
@@ -164,11 +168,31 @@ def shape_of_models(connection: Connection, metadatas: Iterable[MetaData]) -> Sh
         connection.execution_options(schema_translate_map={})
 
 
+def _in_order(metadatas: Iterable[MetaData]) -> list[MetaData]:
+    """Those that others refer to come first: otherwise a reference leads to what is there already.
+
+    Tilth's own, which are last, come before the models, to whom some of their tables are lent.
+    """
+    known = list(metadatas)
+    ordered: dict[MetaData, None] = {}
+
+    def place(metadata: MetaData, above: tuple[MetaData, ...] = ()) -> None:
+        keys = (key for table in metadata.tables.values() for key in table.foreign_keys)
+        for other in dict.fromkeys(key.column.table.metadata for key in keys):
+            if other in known and other is not metadata and other not in above:
+                place(other, (*above, metadata))
+        ordered[metadata] = None
+
+    for each in reversed(known):
+        place(each)
+    return list(ordered)
+
+
 def _sqlite_shape_of_models(metadatas: Iterable[MetaData]) -> Shape:
     engine = sync_engine("sqlite://")
     try:
         with engine.connect() as connection:
-            for metadata in metadatas:
+            for metadata in _in_order(metadatas):
                 metadata.create_all(connection)
             return sqlite_shape(connection)
     finally:

@@ -30,6 +30,7 @@ def existing(connection: Connection, tables: Sequence[Table]) -> list[str]:
 def make_tables(connection: Connection, tables: Sequence[Table]) -> None:
     """SQLite cannot add references later, and does not look at them while they are off."""
     copies = {each: MetaData(naming_convention=each.naming_convention) for each in _homes(tables)}
+    wanted: list[Table] = []
     for table in tables:
         copy = table.to_metadata(copies[table.metadata])
         for reference in copy.foreign_key_constraints:
@@ -38,8 +39,16 @@ def make_tables(connection: Connection, tables: Sequence[Table]) -> None:
             if isinstance(column.identity, Identity):
                 # Rows come with their numbers.
                 column.identity.always = False
+        wanted.append(copy)
+    for table in tables:
+        # References across are found by name, in the same metadata only.
+        home = copies[table.metadata]
+        for target in {key.column.table for key in table.foreign_keys}:
+            if target.key not in home.tables:
+                target.to_metadata(home)
     for metadata in copies.values():
-        metadata.create_all(connection, checkfirst=False)
+        own = [table for table in wanted if table.metadata is metadata]
+        metadata.create_all(connection, tables=own, checkfirst=False)
 
 
 def add_references(connection: Connection, tables: Sequence[Table]) -> None:

@@ -1,4 +1,4 @@
-"""A copy of a SQLite file while it is in use, beside it."""
+"""A copy of a SQLite file while it is in use, beside it, for its owner alone."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ PAGES_AT_ONCE = 1000
 def back_up(engine: Engine, url: URL, name: str) -> Path | None:
     """By the library's online backup, so that a writer in between is no harm. None: in memory.
 
-    name: of what it is made before.
+    name: of what it is made before. An earlier copy of that name stays, under a number.
     """
     file = sqlite_file_from(url)
     if file.in_memory or not os.path.exists(file.path) or not os.path.getsize(file.path):
         return None
-    copy = Path(f"{file.path}{SUFFIX}{name}.db")
+    copy = _free(f"{file.path}{SUFFIX}{name}")
     partial = copy.with_suffix(".partial")
     partial.unlink(missing_ok=True)
+    # Before anything is in it: it holds what the database does.
+    os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
     target = sync_engine(f"sqlite:///{partial}")
     source = engine.raw_connection()
     try:
@@ -45,6 +47,14 @@ def back_up(engine: Engine, url: URL, name: str) -> Path | None:
         left.unlink(missing_ok=True)
     _forget(Path(file.path))
     return copy
+
+
+def _free(stem: str) -> Path:
+    found, number = Path(f"{stem}.db"), 1
+    while found.exists():
+        number += 1
+        found = Path(f"{stem}-{number}.db")
+    return found
 
 
 def _forget(path: Path) -> None:

@@ -115,12 +115,24 @@ def _drop_call(table: Table) -> str:
     return f"op.drop_table({table.name!r}" + (f", schema={table.schema!r}" if table.schema else "")
 
 
+def _lent(tables: list[Table]) -> Iterator[tuple[Table, Table]]:
+    """What a table refers to by a copy in its own metadata, as it does to Tilth's own tables."""
+    by_name = {table.fullname: table for table in tables}
+    for table in tables:
+        for key in table.foreign_keys:
+            target = by_name.get(key.column.table.fullname)
+            if target is not None and target is not key.column.table and target is not table:
+                yield target, table
+
+
 def _creations(tables: list[Table], shape: Shape, render: Renderer) -> Iterator[tuple[str, str]]:
     """What creates them and what drops them, a table after those it refers to.
 
     Foreign keys of a circle are added when all of its tables are there.
     """
-    order: Order = list(sort_tables_and_constraints(tables))  # type: ignore[no-untyped-call]
+    order: Order = list(
+        sort_tables_and_constraints(tables, extra_dependencies=list(_lent(tables)))  # type: ignore[no-untyped-call]
+    )
     circular = {each for table, constraints in order if table is None for each in constraints}
     for table, _ in order:
         if table is None:
