@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import partial
 from os import environ
 from threading import Lock
-from time import monotonic
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
@@ -58,6 +57,7 @@ from tilth.runtime.web.health import health_routes
 from tilth.runtime.web.middleware import web_stack, wrapped
 from tilth.runtime.web.middleware.limits import RateLimiter
 from tilth.runtime.web.middleware.shortcut import DirectRoute, Shortcut
+from tilth.runtime.web.observed import Observed
 from tilth.runtime.web.problem import exception_handlers
 from tilth.scopes import APPLICATION, Opening, scope_findings
 from tilth.settings import Settings, cors_findings, load_settings
@@ -114,7 +114,7 @@ class Application(FastAPI):
         # The first endpoints may ask for them at once, each in its thread.
         self._opening = Lock()
         self._backend: Backend | None = None
-        self._look_again, self._observed = 0.0, True
+        self._observed = Observed(self)
         self.router.lifespan_context = self._alive(self.router.lifespan_context)
 
     def expose(
@@ -213,6 +213,14 @@ class Application(FastAPI):
         """Why the batteries would not be served with other settings."""
         return [finding for each in self._batteries for finding in each.refusals(settings)]
 
+    def servable(self) -> Backend:
+        """freeze, for who is about to serve. Raises SetupError for settings that are not safe, too."""
+        backend = self.freeze()
+        mistakes = [each for each in self.refusals(self.settings) if each.level == "error"]
+        if mistakes:
+            raise SetupError(*mistakes)
+        return backend
+
     def freeze(self) -> Backend:
         """Check everything, once. Raises SetupError with every finding."""
         if self._backend is None:
@@ -221,7 +229,7 @@ class Application(FastAPI):
         return self._backend
 
     def build_middleware_stack(self) -> ASGIApp:
-        backend = self.freeze()
+        backend = self.servable()
         if self.settings.environment == "development":
             backend.store.watching = CURRENT.get
         app = super().build_middleware_stack()
@@ -237,27 +245,16 @@ class Application(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             try:
-                self.freeze()
+                self.servable()
             except SetupError as error:
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": f"\n{error}"})
                 return
         scope = {**scope, APPLICATION: self}
-        if scope["type"] == "http" and not self.root_path and not self._is_observed():
+        if scope["type"] == "http" and not self.root_path and not self._observed:
             await Starlette.__call__(self, scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
-
-    def _is_observed(self) -> bool:
-        """Whether FastAPI has telemetry to write, which it asks the environment at every request.
-
-        That costs more than all of Tilth's middleware, so here it is asked once a second.
-        """
-        if monotonic() >= self._look_again:
-            self._look_again = monotonic() + 1.0
-            telemetry = getattr(self, "_native_telemetry", None)
-            self._observed = telemetry is None or telemetry.enabled()
-        return self._observed
 
     def _resolved(self) -> tuple[Schema, dict[str, Declared], Database, list[Finding]]:
         database = open_database(self.database_url, self.settings.store, read_only=self._read_only)
@@ -267,7 +264,6 @@ class Application(FastAPI):
         findings.extend(policy_findings_of(self._declared, resolved))
         for feature in self._batteries:
             findings.extend(feature.checks(resolved.schema, self.router.routes))
-        findings.extend(self.refusals(self.settings))
         of_model = {declared.exposure.model: declared for declared in self._declared}
         by_name = {name: of_model[resource.model] for name, resource in resolved.schema.items()}
         findings.extend(scope_findings(self.router.routes))

@@ -29,10 +29,10 @@ from tilth.kit.text import sentence_list
 SECRET_KEY = "TILTH_SECRET_KEY"
 
 
-def checked(app: Application) -> Backend:
-    """Warnings are told. Raises SetupError with every mistake."""
+def checked(app: Application, *, to_serve: bool = False) -> Backend:
+    """Warnings are told. Raises SetupError with every mistake. to_serve: those of the settings, too."""
     warnings = [finding for finding in app.check() if finding.level != "error"]
-    backend = app.freeze()
+    backend = app.servable() if to_serve else app.freeze()
     if warnings:
         stderr().print(findings_text(warnings))
     return backend

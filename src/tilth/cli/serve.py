@@ -37,7 +37,7 @@ def serve(
     app = application_of(served)
     if is_made:
         require_lasting_key(app)
-    backend = app.freeze()
+    backend = app.servable()
     if not served.is_adopted:
         require_tables(backend, served.source)
     listening = listen(host, port)

@@ -72,7 +72,7 @@ def serve_order(
 ) -> None:
     """Raises CommandError or SetupError when there is nothing that can be served."""
     app, notes = _application(order)
-    backend = checked(app)
+    backend = checked(app, to_serve=True)
     news = _news(order, app, backend, notes)
     is_first = announced is None or not announced.is_set()
     if is_first and "auth" in backend.states:

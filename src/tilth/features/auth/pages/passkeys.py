@@ -68,7 +68,10 @@ class PasskeyPages:
                 self.accounts, given.get("flow", ""), _used(given), origin, establish
             )
         except ProblemError as problem:
-            return self.signing.second_page(request, given, problem=problem)
+            # Whoever has tried one has one.
+            factors = " ".join(dict.fromkeys(["passkey", *given.get("factors", "").split()]))
+            words = {**given, "factors": factors}
+            return self.signing.second_page(request, words, problem=problem)
         return self.signing.signed(request, found, given)
 
     async def _add(
