@@ -386,7 +386,7 @@ def test_references_stand_for_no_more_than_a_body_may_hold(ask: Ask) -> None:
 
 
 def test_object_that_looks_like_a_reference_can_be_stored(ask: Ask) -> None:
-    body = {"name": "kid", "notes": {"$$ref": "#/else", "more": [{"$$ref": 1}]}}
+    body = {"name": "kid", "notes": {"$ref": "#/else", "more": [{"$$ref": 1}]}}
 
     answer = batch(ask, op("POST", "/api/heroes", body))
 

@@ -75,6 +75,37 @@ class Note(Base):
     secret: Mapped[str] = mapped_column(String(1))
 
 
+class Horse(Base):
+    """Its stall goes with it, which it refers to."""
+
+    __tablename__ = "horse"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(default="horse")
+    stall_id: Mapped[int | None] = mapped_column(ForeignKey("stall.id"))
+    stall: Mapped[Stall | None] = relationship(cascade="all, delete-orphan", single_parent=True)
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "horse"}  # noqa: RUF012
+
+
+class Racer(Horse):
+    """In a table of its own, with prizes that go along."""
+
+    __tablename__ = "racer"
+    id: Mapped[int] = mapped_column(ForeignKey("horse.id"), primary_key=True)
+    prizes: Mapped[list[Prize]] = relationship(cascade="all, delete-orphan")
+    __mapper_args__ = {"polymorphic_identity": "racer"}  # noqa: RUF012
+
+
+class Stall(Base):
+    __tablename__ = "stall"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Prize(Base):
+    __tablename__ = "prize"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    racer_id: Mapped[int] = mapped_column(ForeignKey("racer.id"))
+
+
 ROWS: dict[type, list[dict[str, Any]]] = {
     Farm: [{"id": 1}, {"id": 2}],
     Plot: [{"farm_id": 1, "number": 7}, {"farm_id": 2, "number": 7}],
@@ -94,13 +125,17 @@ def farms(url: str) -> Tilth:
     app = Tilth(url, readers=[actor_reader])
     for model in (Farm, Plot, Crop, Tool, Visit):
         app.expose(model, Policy(read=public, write=public))
+    for model in (Horse, Stall, Prize):
+        app.expose(model, Policy(read=public, write=public))
+    app.expose(Racer, Policy(read=public))
     app.expose(Note, Policy(read=(Note.secret == "n") | role("root"), write=public))
     return app
 
 
 @pytest.fixture
 def ask(database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], Ask]) -> Ask:
-    fill(database_url, Base.metadata, rows=ROWS)
+    horses = [Racer(id=1, stall=Stall(id=5), prizes=[Prize(id=8)]), Horse(id=2, stall=Stall(id=6))]
+    fill(database_url, Base.metadata, horses, rows=ROWS)
     return serve(farms(database_url))
 
 
@@ -124,6 +159,20 @@ def test_everything_that_a_deletion_changes_is_told(ask: Ask) -> None:
     assert told.index(("crop.deleted", "1")) < told.index(("plot.deleted", "1,7"))
     assert told[-1] == ("farm.deleted", "1")
     assert ask("/api/farms/1").status_code == 200
+
+
+def test_what_goes_along_is_told_of_rows_that_are_referred_to_and_of_classes_that_inherit(
+    ask: Ask,
+) -> None:
+    assert sorted(rehearsed(ask, "/api/horses/1")) == [
+        ("horse.deleted", "1"),
+        ("prize.deleted", "8"),
+        ("stall.deleted", "5"),
+    ]
+    assert sorted(rehearsed(ask, "/api/horses/2")) == [
+        ("horse.deleted", "2"),
+        ("stall.deleted", "6"),
+    ]
 
 
 def test_what_was_rehearsed_happens(ask: Ask) -> None:

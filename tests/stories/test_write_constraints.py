@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from httpx import Response
-from sqlalchemy import CheckConstraint, ForeignKey, String, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, String, Table, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from tilth import Actor, Policy, Scope, Tilth, me, public
@@ -38,6 +38,39 @@ class Job(Base):
     high: Mapped[int] = mapped_column(default=2)
     tries: Mapped[int] = mapped_column(default=0)
     pay: Mapped[int] = mapped_column(default=10)
+
+
+class Child(Base):
+    """CHECKs with columns, with the table and named; a name that PostgreSQL shortens."""
+
+    __tablename__ = "a_child_of_a_table_with_a_rather_long_name"
+    __table_args__ = (CheckConstraint("low < high"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    low: Mapped[int] = mapped_column(CheckConstraint("low > 0"), default=1)
+    high: Mapped[int] = mapped_column(CheckConstraint("high < 90", name="under_90"), default=2)
+    number_of_the_smallest_unit: Mapped[int] = mapped_column(default=0, unique=True)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+
+
+flights = Table(
+    "seat",
+    Base.metadata,
+    Column("flight_id", ForeignKey("flight.id"), primary_key=True),
+    Column("guest_id", ForeignKey("guest.id"), primary_key=True, unique=True),
+)
+
+
+class Flight(Base):
+    """A guest has one seat in all."""
+
+    __tablename__ = "flight"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    guests: Mapped[list[Guest]] = relationship(secondary=flights)
+
+
+class Guest(Base):
+    __tablename__ = "guest"
+    id: Mapped[int] = mapped_column(primary_key=True)
 
 
 class Team(Base):
@@ -82,10 +115,27 @@ POSTGRES_TRIGGERS = [
 ]
 
 
+LINK_TRIGGERS = {
+    "sqlite": [
+        f"CREATE TRIGGER seat_{event} BEFORE {event} ON seat WHEN {row}.guest_id > 1 "
+        "BEGIN SELECT RAISE(IGNORE); END"
+        for event, row in (("INSERT", "NEW"), ("DELETE", "OLD"))
+    ],
+    "postgresql": [
+        """CREATE FUNCTION seating() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE one seat := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+        BEGIN IF one.guest_id > 1 THEN RETURN NULL; END IF; RETURN one; END $$""",
+        "CREATE TRIGGER seating BEFORE INSERT OR DELETE ON seat "
+        "FOR EACH ROW EXECUTE FUNCTION seating()",
+    ],
+}
+
+
 def add_triggers(url: str) -> None:
     """After the rows that they would not have let in."""
     engine = sync_engine(url)
     statements = SQLITE_TRIGGERS if engine.dialect.name == "sqlite" else POSTGRES_TRIGGERS
+    statements = [*statements, *LINK_TRIGGERS[engine.dialect.name]]
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
@@ -94,13 +144,26 @@ def add_triggers(url: str) -> None:
 
 @pytest.fixture
 def ask(database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], Ask]) -> Ask:
-    rows = [Job(), Team(owner="ann"), Team(owner="ben"), Guarded(word="fine")]
+    rows = [
+        Flight(),
+        Flight(),
+        Flight(guests=[Guest(id=7)]),
+        Guest(id=1),
+        Guest(id=8),
+        Job(),
+        Team(owner="ann"),
+        Team(owner="ben"),
+        Guarded(word="fine"),
+    ]
     fill(database_url, Base.metadata, [*rows, Guarded(word="bad"), Guarded(word="never")])
     add_triggers(database_url)
     app = Tilth(database_url, readers=[actor_reader])
     app.expose(Job, Policy(read=public, write=public, hidden=("pay", "tries")))
     app.expose(Team, Policy(read=Team.owner == me.id))
     app.expose(Player, Policy(read=public, write=Player.team.has(Team.owner == me.id)))
+    app.expose(Child, Policy(read=public, write=public), name="children")
+    app.expose(Flight, Policy(read=public, write=public))
+    app.expose(Guest, Policy(read=public, write=public))
     app.expose(Guarded, Policy(read=public, write=public), name="guarded")
 
     @app.post("/scoped/{words}")
@@ -117,6 +180,58 @@ def ask(database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], A
 
 def faults(answer: Response) -> dict[str, tuple[str, str]]:
     return {each["pointer"]: (each["code"], each["detail"]) for each in answer.json()["errors"]}
+
+
+CHILDREN: dict[str, tuple[dict[str, Any], int, set[str]]] = {
+    "a check of a column": ({"low": 0}, 422, {"/low"}),
+    "a named check of a column": ({"high": 95}, 422, {"/high"}),
+    "a check of the table": ({"low": 5, "high": 4}, 422, {"/low", "/high"}),
+    "a unique value": ({"number_of_the_smallest_unit": 0}, 409, {"/number_of_the_smallest_unit"}),
+    "a row that is not there": ({"job_id": 99}, 409, {"/job_id"}),
+}
+
+
+@pytest.mark.parametrize("case", CHILDREN)
+def test_constraints_of_columns_are_told_beside_those_of_the_table(ask: Ask, case: str) -> None:
+    body, status, pointers = CHILDREN[case]
+    ask("/api/children", method="POST", json={})
+
+    refused = ask("/api/children", method="POST", json={"number_of_the_smallest_unit": 1} | body)
+
+    assert refused.status_code == status
+    assert faults(refused).keys() == pointers
+
+
+def test_link_that_another_constraint_forbids_is_409(ask: Ask) -> None:
+    """By its address, in a change, and with a new row; again, where it is, is fine."""
+    assert ask("/api/flights/1/guests/1", method="PUT").status_code == 204
+    people = {"guests": [{"id": 1}]}
+
+    tried = [
+        ask("/api/flights/2/guests/1", method="PUT"),
+        ask("/api/flights/2", method="PATCH", json=people),
+        ask("/api/flights", method="POST", json=people),
+    ]
+
+    assert {(each.status_code, each.json()["code"]) for each in tried} == {(409, "unique")}
+    assert [*faults(tried[1])] == ["/guests"]
+    assert ask("/api/flights/2/guests").json()["items"] == []
+    assert len(ask("/api/flights").json()["items"]) == 3
+    assert ask("/api/flights/1/guests/1", method="PUT").status_code == 204
+
+
+def test_link_that_a_trigger_passes_over_is_409(ask: Ask) -> None:
+    """Made, taken away, or to go along with its row."""
+    tried = [
+        ask("/api/flights/1/guests/8", method="PUT"),
+        ask("/api/flights/1", method="PATCH", json={"guests": [{"id": 8}]}),
+        ask("/api/flights/3/guests/7", method="DELETE"),
+        ask("/api/flights/3", method="PATCH", json={"guests": []}),
+        ask("/api/flights/3", method="DELETE"),
+    ]
+
+    assert {(each.status_code, each.json()["code"]) for each in tried} == {(409, "not_kept")}
+    assert [row["id"] for row in ask("/api/flights/3/guests").json()["items"]] == [7]
 
 
 HELD = "Does not hold: "

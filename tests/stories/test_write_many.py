@@ -167,6 +167,16 @@ def test_empty_cell_is_null_where_there_may_be_one(ask: Ask) -> None:
     assert [(row["pages"], row["lent"]) for row in items] == [(1, None), (7, True)]
 
 
+def test_relation_is_no_column_of_a_table(ask: Ask) -> None:
+    """Not even where its first cell is empty."""
+    table = 'title,shelf\na,\nb,"{""id"":1}"\n'
+
+    refused = ask("/api/books", method="POST", content=table, headers={"content-type": "text/csv"})
+
+    assert refused.status_code == 422
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["/0/shelf"]
+
+
 def test_rows_are_created_below_another(ask: Ask) -> None:
     created = send(ask, [{"title": "x"}, {"title": "y"}], "/api/shelves/1/books")
     table = send(ask, "title,pages\nz,7\n", "/api/shelves/1/books")

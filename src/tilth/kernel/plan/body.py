@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,8 +113,7 @@ def is_needed_by_put(access: Access, found: Field) -> bool:
 
 def plain_default(found: Field) -> Any:
     """The value of a new row, where it is always the same one; None otherwise."""
-    default = getattr(found.expression, "default", None)
-    return default.arg if default is not None and default.is_scalar else None
+    return deepcopy(found.default)
 
 
 def _read_field(reading: Reading, name: str, value: Any) -> None:

@@ -87,5 +87,5 @@ class WritePlan:
         return self.rights.access.resource
 
     def with_values(self, **values: Any) -> WritePlan:
-        """The same plan, writing these as well, each as it will be stored."""
-        return replace(self, values={**self.values, **values}, patches=self.patches - values.keys())
+        """The same plan, writing these as well. What was a patch of JSON is one still."""
+        return replace(self, values={**self.values, **values})

@@ -150,7 +150,8 @@ def _new_row(sight: Sight, rights: Rights, body: Any, place: Place) -> WritePlan
     _check_presets(sight, rights, preset)
     reading.faults += _conflicts(reading.values, given, pointer)
     reading.faults += _not_here(rights, given, preset, pointer)
-    values = {**reading.values, **given, **preset}
+    known = {n: part for n, part in given.items() if part is not None or n not in reading.values}
+    values = {**reading.values, **known, **preset}
     reading.faults += _missing(writable(rights, creating=True), values, body, pointer)
     if reading.faults:
         return reading.faults
@@ -174,7 +175,8 @@ def _check_presets(sight: Sight, rights: Rights, preset: Mapping[str, Any]) -> N
 
 def _conflicts(sent: Mapping[str, Any], given: Mapping[str, Any], pointer: str) -> Iterator[Fault]:
     for name in sent.keys() & given.keys():
-        if sent[name] != given[name]:
+        # None: not known before the row above is stored, which asks then.
+        if given[name] is not None and sent[name] != given[name]:
             detail = "Follows from where the row is created, and the value is another."
             yield Fault(pointer + member(name), "conflict", detail)
 

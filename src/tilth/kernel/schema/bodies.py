@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BigInteger, Float, Integer, Numeric, SmallInteger, column, types
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tilth.kernel.schema import parsers
@@ -30,6 +31,7 @@ _MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d[Tt]{_CLOCK}", re.ASCII)
 _OFFSET_TIME = re.compile(_CLOCK, re.ASCII)
 LONGEST_EXPONENT = 400
 LARGEST_SHORT_FLOAT = 3.4028234663852886e38
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 MOST_DIMENSIONS = 6
 """Of a PostgreSQL array."""
 
@@ -218,15 +220,22 @@ def _plain(value: Json) -> Json:
 def _array(field: Field, value: Json) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError(f"Expected a list, not {_named(value)}.")
-    type_, item = field.expression.type, field.kind.item
-    if not isinstance(type_, types.ARRAY) or item is None:
+    type_, item = array_type(field.expression.type), field.kind.item
+    if type_ is None or item is None:
         raise ValueError("This list cannot be written.")
     shapes = set(_shapes(value))
     if len(shapes) > 1 or any(len(shape) > MOST_DIMENSIONS for shape in shapes):
         raise ValueError("Expected lists inside the list to be as long as each other, or none.")
     # An item is accepted as the value of a column of its own would be.
-    one = Field(field.name, column("item", type_.item_type), item, nullable=True)
+    length = getattr(type_.item_type, "length", None) if item.name == "text" else None
+    one = Field(field.name, column("item", type_.item_type), item, True, max_length=length)
     return _items(one, value)
+
+
+def array_type(type_: TypeEngine[Any]) -> types.ARRAY[Any] | None:
+    """Also of a type that is one on PostgreSQL only, the one database that has any."""
+    found = type_ if isinstance(type_, types.ARRAY) else type_.dialect_impl(_POSTGRESQL)
+    return found if isinstance(found, types.ARRAY) else None
 
 
 def _items(one: Field, value: list[Json]) -> list[Any]:

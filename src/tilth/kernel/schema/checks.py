@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from sqlalchemy import Column, Float, Numeric, Table, inspect
+from sqlalchemy import Column, Float, Numeric, Table, Time, inspect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.exc import UnmappedClassError
 
@@ -149,11 +149,15 @@ def name_warnings(title: str, names: Iterable[str]) -> Iterator[Finding]:
 
 
 def storage_findings(title: str, fields: Iterable[Field], dialect_name: str) -> Iterator[Finding]:
-    """Declared decimals that SQLite would change without a word."""
+    """Declared values that SQLite would change without a word."""
     if dialect_name != "sqlite":
         return
     for field in fields:
         type_ = field.expression.type
+        if isinstance(type_, Time) and type_.timezone:
+            reason = "SQLite keeps no offset of a time of day: 23:00+05:30 becomes 23:00Z."
+            remedy = "Use Time() and agree on an offset, DateTime(timezone=True), or PostgreSQL."
+            yield Finding("schema.lost_offset", f"{title}.{field.name}", reason, remedy, "warning")
         if not isinstance(field.expression, Column) or not _is_decimal(type_):
             continue
         subject, precision = f"{title}.{field.name}", type_.precision

@@ -133,7 +133,8 @@ def _column_field(
         kind,
         nullable=bool(column.nullable),
         computed=_is_computed(mapper, column),
-        has_default=has_default(column),
+        has_default=has_default(column) or _has_default_of_its_own(documented),
+        default=_plain_default(column, documented),
         unique=frozenset({column.key}) in unique_sets(column.table),
         max_length=getattr(column.type, "length", None) if kind.name == "text" else None,
         description=column.comment or prop.doc or getattr(documented, "description", None),
@@ -146,6 +147,23 @@ def _is_computed(mapper: Mapper[Any], column: Column[Any]) -> bool:
     """By the database, or by the ORM: a version counter, the discriminator of an inheritance."""
     by_orm = column is mapper.version_id_col or column is mapper.polymorphic_on
     return by_orm or column.computed is not None or bool(column.identity and column.identity.always)
+
+
+def _has_default_of_its_own(documented: Any) -> bool:
+    """A field of a SQLModel class whose column was made by hand: it knows what the column does not."""
+    if documented is None or documented.is_required():
+        return False
+    return documented.default_factory is not None or documented.default is not None
+
+
+def _plain_default(column: Column[Any], documented: Any) -> Any:
+    """None for a default that is made anew each time, by a function or by the database."""
+    made: Any = column.default
+    if made is not None:
+        return made.arg if made.is_scalar else None
+    if column.server_default is None and _has_default_of_its_own(documented):
+        return documented.default if documented.default_factory is None else None
+    return None
 
 
 def has_default(column: Column[Any]) -> bool:

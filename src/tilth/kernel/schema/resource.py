@@ -16,7 +16,7 @@ class Field:
 
     expression: a column of the resource's tables, or SQL over them (column_property).
     computed: the database or the ORM makes the value; it is never written.
-    has_default: a value is made for it when none is given.
+    has_default: a value is made for it when none is given. default: it, where it is always the same.
     max_length: characters, or None.
     constraint: raises ValueError, one sentence, for a value that the model itself does not allow
         (the constraints of a SQLModel field), or None. limits: the same in the words of JSON Schema.
@@ -28,6 +28,7 @@ class Field:
     nullable: bool
     computed: bool = False
     has_default: bool = False
+    default: Any = None
     unique: bool = False
     max_length: int | None = None
     description: str | None = None

@@ -165,7 +165,7 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     before = found_row(scope, Row(plan.rights, plan.key), ("update",), entity=True)
     check_match(plan, before)
     check_masks(plan, before)
-    if entities.change(plan, before.entity, plan.pointer):
+    if entities.change(plan, before, plan.pointer):
         keep_up(scope, plan, before.entity)
         entities.flush(scope.session, plan)
         after = _as_updated(scope, plan)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, ForeignKeyConstraint, Table, select, tuple_
-from sqlalchemy.orm import RelationshipDirection, RelationshipProperty, class_mapper
+from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty, class_mapper
 
 from tilth.kernel.plan.change import Key
 from tilth.kernel.policy.policy import Action
@@ -134,6 +134,13 @@ def _references(schema: Schema, resource: Resource) -> Iterator[Reference]:
         if not other.key:
             continue
         acting = [*_by_foreign_key(other, resource), *_by_relation(other, resource)]
+        # A row may be of a class that inherits, whose relations act as well.
+        acting += (
+            reference
+            for each in by_depth
+            if each.model is not resource.model and issubclass(each.model, resource.model)
+            for reference in _by_relation(other, each, resource)
+        )
         merged: dict[tuple[Column[Any], ...], Reference] = {}
         for each in acting:
             known = merged.get(each.local)
@@ -158,17 +165,40 @@ def _by_foreign_key(other: Resource, resource: Resource) -> Iterator[Reference]:
                 yield Reference(other, local, remote, action == "CASCADE")
 
 
-def _by_relation(other: Resource, resource: Resource) -> Iterator[Reference]:
-    """What the mapping deletes along, or sets to NULL."""
-    for relation in class_mapper(resource.model).relationships:
-        acts = relation.passive_deletes is False and not relation.viewonly
-        is_to_other = issubclass(other.model, relation.mapper.class_)
-        if acts and is_to_other and relation.direction is RelationshipDirection.ONETOMANY:
-            yield _of_relation(other, relation)
+def _by_relation(
+    other: Resource, resource: Resource, addressed: Resource | None = None
+) -> Iterator[Reference]:
+    """What the mapping deletes along, or sets to NULL. addressed: the class by which it is known."""
+    mapper: Mapper[Any] = class_mapper(resource.model)
+    for relation in mapper.relationships:
+        if relation.viewonly or not issubclass(other.model, relation.mapper.class_):
+            continue
+        deletes = "delete" in relation.cascade
+        is_below = relation.direction is RelationshipDirection.ONETOMANY
+        is_beside = relation.direction is RelationshipDirection.MANYTOONE
+        acts = (is_below and relation.passive_deletes is False) or (is_beside and deletes)
+        found = _of_relation(other, relation, mapper, addressed or resource) if acts else None
+        if found is not None:
+            yield found
 
 
-def _of_relation(other: Resource, relation: RelationshipProperty[Any]) -> Reference:
+def _of_relation(
+    other: Resource,
+    relation: RelationshipProperty[Any],
+    mapper: Mapper[Any],
+    addressed: Resource,
+) -> Reference | None:
+    """None where the rows cannot be found by the tables that the class is known by."""
     pairs = relation.local_remote_pairs or ()
     local = tuple(there for _, there in pairs if isinstance(there, Column))
-    remote = tuple(here for here, _ in pairs if isinstance(here, Column))
-    return Reference(other, local, remote, "delete" in relation.cascade)
+    remote = tuple(_in_tables(here, mapper, addressed) for here, _ in pairs)
+    known = tuple(column for column in remote if column is not None)
+    if len(known) < len(remote):
+        return None
+    return Reference(other, local, known, "delete" in relation.cascade)
+
+
+def _in_tables(column: Any, mapper: Mapper[Any], addressed: Resource) -> Column[Any] | None:
+    """The key of a class that inherits is in the tables of both."""
+    alike = mapper.get_property_by_column(column).columns
+    return next((e for e in alike if isinstance(e, Column) and e.table in addressed.tables), None)

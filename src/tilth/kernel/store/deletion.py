@@ -9,6 +9,7 @@ from sqlalchemy import Column, ColumnElement, FromClause, Table, inspect, update
 from sqlalchemy import delete as deletion_from
 from sqlalchemy.exc import CircularDependencyError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Mapper, RelationshipDirection, Session, class_mapper
+from sqlalchemy.orm.exc import StaleDataError
 
 from tilth.kernel.schema.tables import tables_of
 from tilth.kernel.store.drivers.failure import broken_rule
@@ -17,6 +18,7 @@ from tilth.kernel.store.integrity import (
     NOT_NULL,
     is_raised_by_a_trigger,
     kind_of,
+    not_kept,
     still_referenced,
 )
 from tilth.kernel.store.passed_over import no_row_passed_over
@@ -34,6 +36,9 @@ def delete(session: Session, *gone: Any) -> None:
         if isinstance(exc, IntegrityError) or is_raised_by_a_trigger(exc):
             raise broken_rule() from exc
         raise
+    except StaleDataError as exc:
+        # Rows of link tables that were to go along.
+        raise not_kept("") from exc
     except AssertionError as exc:
         # It refuses to where the reference is part of their key.
         raise still_referenced() from exc

@@ -24,6 +24,7 @@ from tilth.kernel.store.integrity import (
     not_kept,
     violation,
 )
+from tilth.kernel.store.record import Record
 
 
 def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
@@ -96,18 +97,19 @@ def _binds(made: Signature, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def change(plan: WritePlan, entity: Any, pointer: str = "") -> bool:
+def change(plan: WritePlan, row: Record, pointer: str = "") -> bool:
     """What the plan writes, as far as it differs. False when nothing does. Raises Invalid."""
     merged: dict[str, Any] = {}
     for name in plan.patches:
-        merged[name] = merge_patch(getattr(entity, name), plan.values[name])
+        # The JSON: a type of the developer's own may make something else of it.
+        merged[name] = merge_patch(row.values.get(name), plan.values[name])
         constraint = plan.resource.fields[name].constraint
         try:
             if constraint is not None:
                 constraint(merged[name])
         except ValueError as exc:
             raise invalid([Fault(pointer + member(name), "bad_value", str(exc))]) from exc
-    return assign(entity, {**plan.values, **merged}, pointer)
+    return assign(row.entity, {**plan.values, **merged}, pointer)
 
 
 def assign(entity: Any, values: Mapping[str, Any], pointer: str = "") -> bool:

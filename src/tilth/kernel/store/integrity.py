@@ -55,6 +55,9 @@ _QUOTED = re.compile(r"'([^']*)'")
 _MARIADB_REFERENCE = re.compile(
     r"`(?P<table>[^`]+)`, CONSTRAINT `[^`]+` FOREIGN KEY \((?P<columns>[^)]+)\)"
 )
+MOST_NAME_BYTES = 63
+"""Of PostgreSQL's names."""
+
 _WORD = re.compile(r"\w+")
 _SQLITE_PLACE = re.compile(r"constraint failed: (?P<place>.+)", re.DOTALL)
 
@@ -179,7 +182,7 @@ def _columns_of(access: Access, name: str | None) -> list[str]:
     for table in tables:
         for each in _constraints(table):
             if name in (each.name, made_up_name(table, each), made_up_by_mariadb(each)):
-                return [_place(column) for column in columns_of(each)]
+                return [_place(column) for column in columns_of(table, each)]
     # SQLite shows a CHECK without a name by its text.
     return [_place(column) for table in tables for column in _mentioned(table, name)]
 
@@ -200,11 +203,10 @@ def _place(column: Column[Any]) -> str:
     return f"{column.table.name}.{column.name}"
 
 
-def columns_of(constraint: ColumnCollectionConstraint | Index) -> list[Column[Any]]:
-    table = constraint.table
-    if list(constraint.columns) or table is None:
-        return list(constraint.columns)
-    return _mentioned(table, str(getattr(constraint, "sqltext", "")))
+def columns_of(table: Table, constraint: ColumnCollectionConstraint | Index) -> list[Column[Any]]:
+    """table: its own; a CHECK that was declared with a column does not know it."""
+    named = list(constraint.columns)
+    return named or _mentioned(table, str(getattr(constraint, "sqltext", "")))
 
 
 def _mentioned(table: Table, text: str) -> list[Column[Any]]:
@@ -214,6 +216,7 @@ def _mentioned(table: Table, text: str) -> list[Column[Any]]:
 
 def _constraints(table: Table) -> Iterator[ColumnCollectionConstraint | Index]:
     yield from (e for e in table.constraints if isinstance(e, ColumnCollectionConstraint))
+    yield from (e for e in _checks_in_order(table) if e not in table.constraints)
     yield from table.indexes
 
 
@@ -230,7 +233,18 @@ def made_up_name(table: Table, constraint: ColumnCollectionConstraint | Index) -
             return _made_up_name_of_check(table, constraint)
         case _:
             return None
-    return "_".join([table.name, *(column.name for column in constraint.columns), suffix])
+    return _shortened(table.name, "_".join(column.name for column in constraint.columns), suffix)
+
+
+def _shortened(table: str, columns: str, suffix: str) -> str:
+    """As PostgreSQL does it: the longer of the two gives way, byte by byte."""
+    parts = [part.encode() for part in (table, columns)]
+    room = MOST_NAME_BYTES - len(suffix) - 1 - bool(columns)
+    while sum(map(len, parts)) > room:
+        longer = 0 if len(parts[0]) > len(parts[1]) else 1
+        parts[longer] = parts[longer][:-1]
+    named = [part.decode(errors="ignore") for part in parts if part]
+    return "_".join([*named, suffix])
 
 
 def _made_up_name_of_check(table: Table, check: CheckConstraint) -> str | None:
@@ -238,15 +252,14 @@ def _made_up_name_of_check(table: Table, check: CheckConstraint) -> str | None:
     if check.name is not None:
         return None
 
-    def stem(each: CheckConstraint) -> str:
-        columns = columns_of(each)
-        about = [columns[0].name] if len(columns) == 1 else []
-        return "_".join([table.name, *about, "check"])
+    def about(each: CheckConstraint) -> str:
+        columns = columns_of(table, each)
+        return columns[0].name if len(columns) == 1 else ""
 
     checks = [each for each in _checks_in_order(table) if each.name is None]
-    alike = [each for each in checks if stem(each) == stem(check)]
+    alike = [each for each in checks if about(each) == about(check)]
     place = next(place for place, each in enumerate(alike) if each is check)
-    return stem(check) + (str(place) if place else "")
+    return _shortened(table.name, about(check), f"check{place or ''}")
 
 
 def _checks_in_order(table: Table) -> Iterator[CheckConstraint]:

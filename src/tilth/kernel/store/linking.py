@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.exc import IntegrityError
+
+from tilth.errors import Conflict, Fault
 from tilth.kernel.plan.body import member
 from tilth.kernel.plan.change import Key, Links, Row, WritePlan
 from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.access import Rights
 from tilth.kernel.schema.resource import LinkTable, Relation
 from tilth.kernel.store import links
-from tilth.kernel.store.integrity import no_such_row
+from tilth.kernel.store.integrity import broken_rule, kind_of, no_such_row
 from tilth.kernel.store.links import Pair
 from tilth.kernel.store.record import Record, Wish
 from tilth.kernel.store.scope import Scope
@@ -60,8 +64,26 @@ def link_to_owner(scope: Scope, plan: WritePlan, owner: Record, key: Key) -> Non
 
 
 def make_link(scope: Scope, near: Record, key: Key, relation: Relation, far: Key) -> None:
-    for _ in links.link(scope.session, _table(relation), [(key, far)]):
+    with _refusals_told(""):
+        linked = links.link(scope.session, _table(relation), [(key, far)])
+    for _ in linked:
         tell_link(scope, near, relation, "linked", far)
+
+
+@contextmanager
+def _refusals_told(pointer: str) -> Iterator[None]:
+    """A link table may have constraints beside that on its pairs. Raises Conflict, Invalid."""
+    try:
+        yield
+    except IntegrityError as exc:
+        match kind_of(exc):
+            case "unique":
+                detail = "One of these rows can be linked once only, and is linked already."
+                faults = [Fault(pointer, "unique", detail)]
+                raise Conflict(detail, code="unique", faults=faults) from exc
+            case "foreign_key":
+                raise no_such_row([pointer]) from exc
+        raise broken_rule(pointer) from exc
 
 
 def take_link(scope: Scope, near: Record, key: Key, relation: Relation, far: Key) -> None:
@@ -89,7 +111,9 @@ def _add(scope: Scope, ends: Sequence[End]) -> None:
     _check_may_be_linked(scope, found.values())
     rows = {end.key: end.row for end in ends}
     pairs = [(end.key, row.key) for end in ends for row in end.wanted.targets]
-    for key, far in links.link(scope.session, _table(relation), pairs):
+    with _refusals_told(ends[0].pointer + member(relation.name)):
+        linked = links.link(scope.session, _table(relation), pairs)
+    for key, far in linked:
         tell_link(scope, rows[key], relation, "linked", far)
 
 

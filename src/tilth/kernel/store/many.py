@@ -177,7 +177,7 @@ def change_found(
 def _updated(
     scope: Scope, each: WritePlan, plans: Mapping[Key, WritePlan], rows: Mapping[Key, Record]
 ) -> list[Change]:
-    changed = {k: row for k, row in rows.items() if entities.change(plans[k], row.entity)}
+    changed = {k: row for k, row in rows.items() if entities.change(plans[k], row)}
     for row in changed.values():
         keep_up(scope, each, row.entity)
     if changed:

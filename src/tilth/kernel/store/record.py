@@ -23,7 +23,7 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy.orm import Session, lazyload, undefer
 from sqlalchemy.types import NullType, TypeEngine
 
 from tilth.kernel.plan.change import Key, Reference
@@ -289,7 +289,8 @@ def _selected(wish: Wish, keys: list[Any], columns: list[Any]) -> Select[Any]:
         rows = stored_rows(access).rows
         return select(*keys, *columns).select_from(rows).where(*of_class)
     entity = select(*keys, access.resource.model, *columns)
-    entity = entity.options(lazyload("*")).where(*of_class)
+    # A deferred column may be one that refuses to be loaded later.
+    entity = entity.options(lazyload("*"), undefer("*")).where(*of_class)
     # What the session has loaded before may be older than the row that is now locked.
     entity = entity.execution_options(populate_existing=True)
     return entity.with_for_update(of=list(access.resource.tables))

@@ -82,7 +82,8 @@ def _member(
     if field is None:
         # It is wrong in every row, and told once.
         if place == 0:
-            yield name, cell
+            # Never null, which a relation of that name would take.
+            yield name, cell or ""
     elif cell is not None:
         yield name, _value(field, cell, limits)
     elif field.nullable:

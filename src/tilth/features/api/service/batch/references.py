@@ -100,8 +100,9 @@ def body_with(results: Results, body: Any, pointer: str) -> Any:
         return body
     if body.keys() == {_REF}:
         return results.value(body[_REF], pointer)
+    is_escaped = body.keys() == {f"${_REF}"}
     return {
-        name[1:] if name == f"${_REF}" else name: body_with(results, each, pointer + member(name))
+        _REF if is_escaped else name: body_with(results, each, pointer + member(name))
         for name, each in body.items()
     }
 

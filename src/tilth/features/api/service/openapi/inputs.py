@@ -4,10 +4,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import column, types
+from sqlalchemy import column
 
 from tilth.features.api.service.openapi.rows import nullable
-from tilth.kernel.schema.bodies import LARGEST_SHORT_FLOAT, decimal_digits, integer_range
+from tilth.kernel.schema.bodies import (
+    LARGEST_SHORT_FLOAT,
+    array_type,
+    decimal_digits,
+    integer_range,
+)
 from tilth.kernel.schema.parsers import LONGEST_NUMBER
 from tilth.kernel.schema.resource import Field
 from tilth.kernel.schema.types import is_short_float
@@ -141,10 +146,11 @@ def _json(field: Field) -> Schema:
 
 
 def _array(field: Field) -> Schema:
-    type_, item = field.expression.type, field.kind.item
-    if not isinstance(type_, types.ARRAY) or item is None:
+    type_, item = array_type(field.expression.type), field.kind.item
+    if type_ is None or item is None:
         return {"not": {}}
-    one = Field(field.name, column("item", type_.item_type), item, nullable=True)
+    length = getattr(type_.item_type, "length", None) if item.name == "text" else None
+    one = Field(field.name, column("item", type_.item_type), item, True, max_length=length)
     schema = input_schema(one)
     for _ in range(type_.dimensions or 1):
         schema = {"type": "array", "items": schema}
