@@ -177,8 +177,7 @@ def _conflicts(sent: Mapping[str, Any], given: Mapping[str, Any], pointer: str) 
     for name in sent.keys() & given.keys():
         # None: not known before the row above is stored, which asks then.
         if given[name] is not None and sent[name] != given[name]:
-            detail = "Follows from where the row is created, and the value is another."
-            yield Fault(pointer + member(name), "conflict", detail)
+            yield of_another_place(pointer, name)
 
 
 def _not_here(
@@ -190,6 +189,12 @@ def _not_here(
             yield Fault(pointer, "read_only", f"{name} is read-only, and follows from the address.")
         elif name in preset and given[name] is not None and given[name] != preset[name]:
             yield moved_away(pointer)
+
+
+def of_another_place(pointer: str, name: str) -> Fault:
+    """Of a field that was sent, with something else than the place of the row says."""
+    detail = "Follows from where the row is created, and the value is another."
+    return Fault(pointer + member(name), "conflict", detail)
 
 
 def moved_away(pointer: str) -> Fault:

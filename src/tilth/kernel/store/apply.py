@@ -10,7 +10,7 @@ from sqlalchemy.orm import class_mapper
 
 from tilth.errors import invalid
 from tilth.kernel.plan.change import Children, Key, Row, WritePlan
-from tilth.kernel.plan.write import moved_away, refusal
+from tilth.kernel.plan.write import moved_away, of_another_place, refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.cascades import tell_what_changed, watched_rows
@@ -134,10 +134,14 @@ def owner_of(scope: Scope, plan: WritePlan) -> Record | None:
 
 
 def _below(child: WritePlan, children: Children, key: Key) -> WritePlan:
-    """Raises Invalid for a row that the server sets to be elsewhere."""
+    """Raises Invalid for a row that the server, or who sent it, sets to be elsewhere."""
     held = dict(zip(children.relation.remote, key, strict=True))
-    if any(child.values.get(name) not in (None, part) for name, part in held.items()):
-        raise invalid([moved_away(child.pointer)])
+    for name, part in held.items():
+        if child.values.get(name) in (None, part):
+            continue
+        if name in child.rights.policy.preset:
+            raise invalid([moved_away(child.pointer)])
+        raise invalid([of_another_place(child.pointer, name)])
     return replace(child, values={**child.values, **held})
 
 
