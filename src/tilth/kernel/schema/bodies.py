@@ -220,16 +220,22 @@ def _plain(value: Json) -> Json:
 def _array(field: Field, value: Json) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError(f"Expected a list, not {_named(value)}.")
-    type_, item = array_type(field.expression.type), field.kind.item
-    if type_ is None or item is None:
+    one = item_field(field)
+    if one is None:
         raise ValueError("This list cannot be written.")
     shapes = set(_shapes(value))
     if len(shapes) > 1 or any(len(shape) > MOST_DIMENSIONS for shape in shapes):
         raise ValueError("Expected lists inside the list to be as long as each other, or none.")
-    # An item is accepted as the value of a column of its own would be.
-    length = getattr(type_.item_type, "length", None) if item.name == "text" else None
-    one = Field(field.name, column("item", type_.item_type), item, True, max_length=length)
     return _items(one, value)
+
+
+def item_field(field: Field) -> Field | None:
+    """An item of a list as a column of its own would be; None for what is no list."""
+    type_, item = array_type(field.expression.type), field.kind.item
+    if type_ is None or item is None:
+        return None
+    length = getattr(type_.item_type, "length", None) if item.name == "text" else None
+    return Field(field.name, column("item", type_.item_type), item, True, max_length=length)
 
 
 def array_type(type_: TypeEngine[Any]) -> types.ARRAY[Any] | None:

@@ -18,6 +18,7 @@ from tilth.features.auth.models.factors import factors_of
 from tilth.features.auth.models.passkeys import passkeys_of
 from tilth.features.auth.models.sessions import end_session, sessions_of
 from tilth.features.auth.models.users import Account
+from tilth.features.auth.pages.codes import codes_shown
 from tilth.features.auth.pages.forms import form_of, id_in
 from tilth.features.auth.pages.mail_factor import MailFactorActs
 from tilth.features.auth.pages.qr_code import qr_svg
@@ -215,10 +216,7 @@ class AccountPages:
             origin,
             into_same(self.accounts, request, asking, origin),
         )
-        response = self.pages.page(request, "codes", codes=confirmed.codes)
-        if isinstance(begun, Begun):
-            set_session(self.accounts, request, response, begun)
-        return response
+        return codes_shown(self.accounts, self.pages, request, confirmed.codes, begun)
 
     async def _remove_factor(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any

@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from tilth.features.auth.models.audit import Origin
 from tilth.features.auth.models.users import Account
+from tilth.features.auth.pages.codes import codes_shown
 from tilth.features.auth.pages.forms import id_in
 from tilth.features.auth.pages.rendering import Pages
-from tilth.features.auth.routes.answering import into_same, own, proof_from, set_session
+from tilth.features.auth.routes.answering import into_same, own, proof_from
 from tilth.features.auth.service import factors_kept, mail_codes
 from tilth.features.auth.service.accounts import Accounts
-from tilth.features.auth.service.session_credentials import Begun
 from tilth.kernel.policy.actor import Actor
 
 
@@ -65,10 +65,7 @@ class MailFactorActs:
             origin,
             into_same(self.accounts, request, asking, origin),
         )
-        response = self.pages.page(request, "codes", codes=confirmed.codes)
-        if isinstance(begun, Begun):
-            set_session(self.accounts, request, response, begun)
-        return response
+        return codes_shown(self.accounts, self.pages, request, confirmed.codes, begun)
 
     async def send(
         self,

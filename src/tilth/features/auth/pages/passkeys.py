@@ -14,6 +14,7 @@ from tilth.errors import Fault, ProblemError, invalid
 from tilth.features.auth.models.audit import Origin
 from tilth.features.auth.models.users import Account
 from tilth.features.auth.pages.account import Act, anew
+from tilth.features.auth.pages.codes import codes_shown
 from tilth.features.auth.pages.forms import form_of, id_in
 from tilth.features.auth.pages.rendering import Pages, go
 from tilth.features.auth.pages.signing import SigningPages
@@ -22,14 +23,12 @@ from tilth.features.auth.routes.answering import (
     into_session,
     own,
     proof_from,
-    set_session,
 )
 from tilth.features.auth.routes.passkey_bodies import NewCredential, UsedCredential
 from tilth.features.auth.service.accounts import Accounts
 from tilth.features.auth.service.guard import Admission
 from tilth.features.auth.service.origins import origin_of
 from tilth.features.auth.service.passkeys import asked, kept
-from tilth.features.auth.service.session_credentials import Begun
 from tilth.kernel.policy.actor import Actor
 
 NAME_CHARACTERS = 120
@@ -91,10 +90,7 @@ class PasskeyPages:
         )
         if not made.codes:
             return anew(self.accounts, request, begun)
-        response = self.pages.page(request, "codes", codes=made.codes)
-        if isinstance(begun, Begun):
-            set_session(self.accounts, request, response, begun)
-        return response
+        return codes_shown(self.accounts, self.pages, request, made.codes, begun)
 
     async def _rename(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any

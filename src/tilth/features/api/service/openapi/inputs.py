@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import column
-
 from tilth.features.api.service.openapi.rows import nullable
 from tilth.kernel.schema.bodies import (
     LARGEST_SHORT_FLOAT,
     array_type,
     decimal_digits,
     integer_range,
+    item_field,
 )
 from tilth.kernel.schema.parsers import LONGEST_NUMBER
 from tilth.kernel.schema.resource import Field
@@ -146,11 +145,9 @@ def _json(field: Field) -> Schema:
 
 
 def _array(field: Field) -> Schema:
-    type_, item = array_type(field.expression.type), field.kind.item
-    if type_ is None or item is None:
+    type_, one = array_type(field.expression.type), item_field(field)
+    if type_ is None or one is None:
         return {"not": {}}
-    length = getattr(type_.item_type, "length", None) if item.name == "text" else None
-    one = Field(field.name, column("item", type_.item_type), item, True, max_length=length)
     schema = input_schema(one)
     for _ in range(type_.dimensions or 1):
         schema = {"type": "array", "items": schema}
