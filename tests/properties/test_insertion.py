@@ -202,8 +202,8 @@ def by_orm(session: Session, model: type, rows: list[Values]) -> None:
     for values in rows:
         entity = model()
         for name, value in values.items():
-            means_null = value is None and not columns[name].type.should_evaluate_none
-            setattr(entity, name, null() if means_null and columns[name].nullable else value)
+            means_null = value is None and columns[name].nullable
+            setattr(entity, name, null() if means_null else value)
         session.add(entity)
     session.flush()
 

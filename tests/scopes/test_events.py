@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from tests.scopes.conftest import running
 from tests.scopes.league import ADA, Hero, Power, Team, fill, open_league, rows
 
@@ -15,6 +16,7 @@ from tilth import Event, Policy, Tilth, public
 from tilth.errors import Conflict
 from tilth.kernel.store.objects.scopes import AsyncScope
 from tilth.kernel.store.outbox import EVENTS
+from tilth.kernel.store.sync import sync_engine
 
 pytestmark = pytest.mark.anyio
 
@@ -182,6 +184,51 @@ async def test_a_scope_without_await_is_heard_too(database_url: str) -> None:
         names = {(await asyncio.wait_for(heard.get(), 10)).key for _ in range(2)}
 
     assert names == {("1",), ("2",)}
+
+
+class Coins(DeclarativeBase):
+    pass
+
+
+class Coin(Coins):
+    __tablename__ = "coin"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(3), unique=True)
+
+
+class Purse(Coins):
+    __tablename__ = "purse"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(ForeignKey("coin.code", onupdate="CASCADE"))
+
+
+async def test_rows_that_the_database_changes_along_are_told(database_url: str) -> None:
+    engine = sync_engine(database_url)
+    Coins.metadata.create_all(engine)
+    engine.dispose()
+    fill(database_url, [])
+    app = Tilth(database_url)
+    for model in (Coin, Purse):
+        app.expose(model, Policy(read=public, write=public))
+
+    async with running(app):
+        async with app.scope(ADA) as scope:
+            scope.session.add_all([Coin(id=1, code="DEM"), Coin(id=2, code="FRF")])
+            await scope.session.flush()
+            scope.session.add(Purse(id=1, code="DEM"))
+        async with app.scope(ADA) as scope:
+            (await scope.session.get_one(Coin, 1)).code = "EUR"
+        async with app.scope(ADA) as scope:
+            await scope.objects(Coin).filter(code="EUR").update(code="XEU")
+
+        assert await told(app) == [
+            *(("coin.created", [key], BY_SESSION) for key in "12"),
+            ("purse.created", ["1"], BY_SESSION),
+            ("purse.updated", ["1"], BY_SESSION),
+            ("coin.updated", ["1"], BY_SESSION),
+            ("coin.updated", ["1"], None),
+            ("purse.updated", ["1"], None),
+        ]
 
 
 async def test_an_application_that_serves_no_changes_keeps_no_events(database_url: str) -> None:

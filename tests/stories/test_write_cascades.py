@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from httpx import Response
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, String
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from tilth import Actor, Policy, Tilth, public, role
@@ -106,6 +106,74 @@ class Prize(Base):
     racer_id: Mapped[int] = mapped_column(ForeignKey("racer.id"))
 
 
+singing = Table(
+    "singing",
+    Base.metadata,
+    Column("choir_id", ForeignKey("choir.id"), primary_key=True),
+    Column("song_id", ForeignKey("song.id"), primary_key=True),
+)
+
+
+class Choir(Base):
+    """What it sings goes with it, whoever else sings it."""
+
+    __tablename__ = "choir"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    songs: Mapped[list[Song]] = relationship(secondary=singing, cascade="all, delete")
+
+
+class Song(Base):
+    __tablename__ = "song"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Verse(Base):
+    """Deleted by the database, with the song."""
+
+    __tablename__ = "verse"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    song_id: Mapped[int] = mapped_column(ForeignKey("song.id", ondelete="CASCADE"))
+
+
+class Currency(Base):
+    """Known by a code that may change."""
+
+    __tablename__ = "currency"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(3), unique=True)
+    name: Mapped[str | None] = mapped_column(String(20))
+
+
+class Country(Base):
+    """Changed by the database, with the code of its currency."""
+
+    __tablename__ = "country"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    currency: Mapped[str | None] = mapped_column(
+        ForeignKey("currency.code", onupdate="CASCADE"), unique=True
+    )
+
+
+class Shop(Base):
+    """Changed by what that changes."""
+
+    __tablename__ = "shop"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    currency: Mapped[str | None] = mapped_column(
+        ForeignKey("country.currency", onupdate="CASCADE")
+    )
+
+
+class Debt(Base):
+    """Forgets the code."""
+
+    __tablename__ = "debt"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    currency: Mapped[str | None] = mapped_column(
+        ForeignKey("currency.code", onupdate="SET NULL")
+    )
+
+
 ROWS: dict[type, list[dict[str, Any]]] = {
     Farm: [{"id": 1}, {"id": 2}],
     Plot: [{"farm_id": 1, "number": 7}, {"farm_id": 2, "number": 7}],
@@ -118,6 +186,12 @@ ROWS: dict[type, list[dict[str, Any]]] = {
         {"id": 3, "above_id": 2, "secret": "n"},
         {"id": 4, "above_id": None, "secret": "n"},
     ],
+    Song: [{"id": 1}, {"id": 2}, {"id": 3}],
+    Verse: [{"id": 1, "song_id": 1}, {"id": 2, "song_id": 3}],
+    Currency: [{"id": 1, "code": "DEM"}, {"id": 2, "code": "FRF"}],
+    Country: [{"id": 1, "currency": "DEM"}, {"id": 2, "currency": "FRF"}],
+    Shop: [{"id": 1, "currency": "DEM"}, {"id": 2, "currency": "FRF"}],
+    Debt: [{"id": 1, "currency": "DEM"}, {"id": 2, "currency": None}],
 }
 
 
@@ -125,7 +199,9 @@ def farms(url: str) -> Tilth:
     app = Tilth(url, readers=[actor_reader])
     for model in (Farm, Plot, Crop, Tool, Visit):
         app.expose(model, Policy(read=public, write=public))
-    for model in (Horse, Stall, Prize):
+    for model in (Horse, Stall, Prize, Choir, Song, Verse):
+        app.expose(model, Policy(read=public, write=public))
+    for model in (Currency, Country, Shop, Debt):
         app.expose(model, Policy(read=public, write=public))
     app.expose(Racer, Policy(read=public))
     app.expose(Note, Policy(read=(Note.secret == "n") | role("root"), write=public))
@@ -139,8 +215,11 @@ def ask(database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], A
     return serve(farms(database_url))
 
 
-def rehearsed(ask: Ask, path: str, by: Actor | None = None) -> list[tuple[str, str]]:
-    answer = ask(path, method="DELETE", headers={"prefer": "dry-run"}, by=by)
+def rehearsed(
+    ask: Ask, path: str, by: Actor | None = None, method: str = "DELETE", body: Any = None
+) -> list[tuple[str, str]]:
+    headers = {"prefer": "dry-run, max-affected=9"}
+    answer = ask(path, method=method, headers=headers, by=by, **({"json": body} if body else {}))
     assert answer.status_code == 200, answer.text
     return [(each["type"], ",".join(each["key"])) for each in answer.json()["events"]]
 
@@ -195,3 +274,48 @@ def test_a_rehearsal_tells_of_rows_that_the_caller_may_read(
     told = rehearsed(ask, "/api/notes/1", by)
 
     assert told == [("note.deleted", key) for key in seen]
+
+
+def test_rows_at_the_far_end_that_go_along_are_told(ask: Ask) -> None:
+    keys = [{"id": 1}, {"id": 2}]
+    made = ask("/api/choirs", method="POST", json={"songs": keys})
+    other = ask("/api/choirs", method="POST", json={"songs": [{"id": 2}, {"id": 3}]})
+    assert [made.status_code, other.status_code] == [201, 201]
+    path = other.headers["location"]
+    assert ask(f"{path}/songs/2", method="DELETE").status_code == 204
+
+    assert rehearsed(ask, made.headers["location"]) == [
+        ("verse.deleted", "1"),
+        ("song.deleted", "1"),
+        ("song.deleted", "2"),
+        ("choir.deleted", "1"),
+    ]
+    assert ask(made.headers["location"], method="DELETE").status_code == 204
+    assert ask("/api/songs").json()["items"] == [{"id": 3}]
+
+
+FOLLOWING = [("currency.updated", "1"), ("debt.updated", "1"), ("shop.updated", "1")]
+CHANGES: dict[str, tuple[str, str, Any]] = {
+    "of one": ("PATCH", "/api/currencies/1", {"code": "EUR"}),
+    "of one as a whole": ("PUT", "/api/currencies/1", {"code": "EUR"}),
+    "of many": ("PATCH", "/api/currencies?code=DEM", {"code": "EUR"}),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CHANGES.values(), ids=list(CHANGES))
+def test_rows_that_follow_a_change_are_told(ask: Ask, method: str, path: str, body: Any) -> None:
+    told = rehearsed(ask, path, method=method, body=body)
+
+    assert told[0] == ("currency.updated", "1")
+    assert sorted(told) == sorted([*FOLLOWING, ("country.updated", "1")])
+    assert rehearsed(ask, path, method=method, body={**body, "code": "DEM"}) == []
+    ask(path, method=method, json=body, headers={"prefer": "max-affected=1"})
+    found = {name: ask(f"/api/{name}/1").json()["currency"] for name in ("countries", "shops")}
+    assert found == {"countries": "EUR", "shops": "EUR"}
+    assert ask("/api/debts/1").json()["currency"] is None
+
+
+def test_change_of_something_else_looks_at_nothing_more(ask: Ask) -> None:
+    assert rehearsed(ask, "/api/currencies/1", method="PATCH", body={"name": "Mark"}) == [
+        ("currency.updated", "1")
+    ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from httpx import AsyncClient, Response
-from sqlalchemy import String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ForeignKey, Numeric, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from tilth import Actor, Policy, Tilth, me, public
 from tilth.testing import actor_reader
@@ -34,6 +35,18 @@ class Place(Base):
     size: Mapped[int | None]
 
 
+class Ticket(Base):
+    """Who it is for is said once; what it is told apart by as well."""
+
+    __tablename__ = "ticket"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    place_code: Mapped[str] = mapped_column(ForeignKey("place.code"))
+    price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+    seat: Mapped[int] = mapped_column(default=0)
+    place: Mapped[Place] = relationship()
+
+
 class Account(Base):
     """Everybody sees the accounts, and only their owners the number."""
 
@@ -48,6 +61,8 @@ def app(database_url: str, fill: Callable[..., None]) -> Tilth:
     fill(database_url, Base.metadata, [Account(owner="ann", number="DE1")])
     app = Tilth(database_url, readers=[actor_reader])
     app.expose(Place, Policy(read=public, write=public))
+    once = ("number", "place_code", "price")
+    app.expose(Ticket, Policy(read=public, write=public, write_once=once))
     app.expose(
         Account,
         Policy(read=public, write=public, fields={"number": Account.owner == me.id}),
@@ -74,6 +89,34 @@ def test_row_keeps_the_key_it_was_made_with(ask: Ask) -> None:
     assert [made.status_code, again.status_code, by_key.status_code] == [201, 200, 200]
     assert again.json() == {"code": "a", "name": "attic", "size": 2}
     assert ask("/api/places").json()["items"] == [{"code": "a", "name": "attic", "size": 3}]
+
+
+TICKET = {"number": "7", "place_code": "a", "price": "9.5"}
+SAID_AGAIN: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "the same": ({}, []),
+    "the same in other words": ({"price": "9.50"}, []),
+    "the same by relation": ({"place_code": ..., "place": {"code": "a"}}, []),
+    "another price": ({"price": "9.51"}, ["/price"]),
+    "another place": ({"place_code": "b"}, ["/place_code"]),
+    "another place by relation": ({"place_code": ..., "place": {"code": "b"}}, ["/place"]),
+}
+
+
+@pytest.mark.parametrize(("other", "refused"), SAID_AGAIN.values(), ids=list(SAID_AGAIN))
+def test_what_can_be_given_once_may_be_said_again(
+    ask: Ask, other: dict[str, Any], refused: list[str]
+) -> None:
+    for code in "ab":
+        ask("/api/places", method="POST", json={"code": code, "name": code})
+    made = merge(ask, "/api/tickets?on=number", TICKET)
+    body = {n: value for n, value in {**TICKET, "seat": 3, **other}.items() if value is not ...}
+
+    again = merge(ask, "/api/tickets?on=number", body)
+
+    assert made.status_code == 201, made.text
+    assert [each["pointer"] for each in again.json().get("errors", [])] == refused
+    assert again.status_code == (422 if refused else 200)
+    assert ask("/api/tickets/1").json()["seat"] == (0 if refused else 3)
 
 
 def test_masked_value_finds_no_row(ask: Ask) -> None:

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from httpx import Response
-from sqlalchemy import JSON, Column, Integer, String, Time, TypeDecorator
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    JSON,
+    REAL,
+    Column,
+    DateTime,
+    Integer,
+    Numeric,
+    String,
+    Text,
+    Time,
+    TypeDecorator,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, INT4RANGE, MACADDR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlmodel import Field, SQLModel
 
-from tilth import Policy, Tilth, WritePlan, public
+from tilth import Policy, Tilth, Upkeep, WritePlan, public
+from tilth.kernel.store.sync import sync_engine
 
 Ask = Callable[..., Response]
 
@@ -40,6 +55,9 @@ class Base(DeclarativeBase):
     pass
 
 
+TEXT = {"tilth_kind": "text"}
+
+
 class Thing(Base):
     __tablename__ = "thing"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -48,7 +66,36 @@ class Thing(Base):
     )
     settings: Mapped[Any] = mapped_column(SettingsType, nullable=True, info={"tilth_kind": "json"})
     data: Mapped[Any] = mapped_column(JSON, nullable=True)
+    listed: Mapped[Any] = mapped_column(JSON, nullable=True, default=list)
     late: Mapped[str | None] = mapped_column(String(20), deferred=True, deferred_raiseload=True)
+
+
+class Place(Base):
+    """Values that are equal in JSON, and that the driver reads as objects of its own, or rounded."""
+
+    __tablename__ = "place"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[Any] = mapped_column(Text().with_variant(INET, "postgresql"), info=TEXT)
+    network: Mapped[Any] = mapped_column(Text().with_variant(CIDR, "postgresql"), info=TEXT)
+    card: Mapped[Any] = mapped_column(Text().with_variant(MACADDR, "postgresql"), info=TEXT)
+    span: Mapped[Any] = mapped_column(Text().with_variant(INT4RANGE, "postgresql"), info=TEXT)
+    ratio: Mapped[float] = mapped_column(REAL)
+    price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
+    places: Mapped[Any] = mapped_column(
+        JSON().with_variant(ARRAY(Integer, as_tuple=True), "postgresql")
+    )
+    changed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+PLACE = {
+    "address": "10.0.0.1/32",
+    "network": "10.0.0.0/8",
+    "card": "08:00:2b:01:02:03",
+    "span": "[1,5)",
+    "ratio": 0.1,
+    "price": "1.50",
+    "places": [1, 2],
+}
 
 
 class ByHand(SQLModel, table=True):
@@ -75,6 +122,7 @@ def ask(database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], A
     app = Tilth(database_url)
     app.expose(Thing, Policy(read=public, write=public), before=[lower])
     app.expose(ByHand, Policy(read=public, write=public), name="by-hand")
+    app.expose(Place, Policy(read=public, write=public), upkeep=Upkeep(updated_at="changed_at"))
     return serve(app)
 
 
@@ -116,7 +164,7 @@ def test_field_that_is_not_loaded_can_be_changed(ask: Ask) -> None:
 
     changed = [
         ask(path, method="PATCH", json={"late": "b"}),
-        ask(path, method="PUT", json={"late": "c"}),
+        ask(path, method="PUT", json={"late": "c", "listed": []}),
         ask(
             "/api/things?id=1",
             method="PATCH",
@@ -153,3 +201,58 @@ def test_offset_that_a_database_loses_is_a_warning(database_url: str) -> None:
     codes = [each.code for each in app.check()]
 
     assert ("schema.lost_offset" in codes) is database_url.startswith("sqlite")
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_same_value_is_no_change_whatever_the_driver_makes_of_it(ask: Ask, method: str) -> None:
+    made = ask("/api/places", method="POST", json=PLACE)
+    path = made.headers["location"]
+
+    again = ask(path, method=method, json=PLACE)
+    other = ask(path, method=method, json={**PLACE, "span": "[1,6)", "ratio": 0.25})
+
+    assert made.json() | PLACE == made.json()
+    assert again.json() == made.json()
+    assert (other.json()["span"], other.json()["ratio"]) == ("[1,6)", 0.25)
+    assert other.json()["changed_at"] is not None
+
+
+NULLS: dict[str, Any] = {
+    "not given": {},
+    "given": {"data": None, "settings": None, "listed": None},
+    "one of many": [{"data": None, "listed": None}, {"data": 1, "settings": {}}],
+}
+
+
+def nulls_in(url: str, *names: str) -> list[int]:
+    """Of which rows the database itself says that all of these are NULL, not the null of JSON."""
+    table = Thing.__table__
+    engine = sync_engine(url)
+    with engine.connect() as connection:
+        is_null = [table.c[name].cast(Text).is_(None) for name in names]
+        found = list(connection.execute(select(table.c.id).where(*is_null)).scalars())
+    engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize("body", NULLS.values(), ids=list(NULLS))
+def test_null_for_a_field_of_json_is_null_to_the_database(
+    ask: Ask, database_url: str, body: Any
+) -> None:
+    assert ask("/api/things", method="POST", json=body).status_code == 201
+
+    assert nulls_in(database_url, "data", "settings") == [1]
+    assert ask("/api/things/1").json()["listed"] == ([] if body == {} else None)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_field_of_json_that_is_set_to_null_is_null_to_the_database(
+    ask: Ask, database_url: str, method: str
+) -> None:
+    values = {"data": {"a": 1}, "settings": {"b": 2}, "listed": [3]}
+    path = ask("/api/things", method="POST", json=values).headers["location"]
+
+    changed = ask(path, method=method, json=dict.fromkeys(values))
+
+    assert changed.json() | dict.fromkeys(values) == changed.json()
+    assert nulls_in(database_url, *values) == [1]

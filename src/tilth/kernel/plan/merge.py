@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
@@ -13,7 +15,8 @@ from tilth.kernel.plan.change import WritePlan
 from tilth.kernel.plan.intent import WriteIntent
 from tilth.kernel.plan.sight import Sight, field_named
 from tilth.kernel.policy.access import Access
-from tilth.kernel.schema.resource import Resource
+from tilth.kernel.schema.bodies import accepted
+from tilth.kernel.schema.resource import Field, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,40 @@ def plan_merge(
     ]
     if faults:
         raise invalid(faults)
-    change = replace(intent, action="update", body=_without(create.resource, intent.body, on))
+    # What the rows are told apart by is the same in both, and need not be writable in the old. A
+    # key that the client chooses is that of a new row: the old one keeps its own.
+    body = _without(create.resource, intent.body, {*on, *create.resource.key})
+    change = replace(intent, action="update", body=body)
     return MergePlan(create, tuple(on), change, conditional)
 
 
-def _without(
-    resource: Resource, body: Mapping[str, object], on: Sequence[str]
-) -> dict[str, object]:
-    """What the rows are told apart by is the same in both, and need not be writable in the old.
+def changed_by(plan: MergePlan, stored: Mapping[str, Any]) -> WriteIntent:
+    """What the row that is there is changed by. stored: field → JSON value, as far as it may be read.
 
-    A key that the client chooses is that of a new row: the old one keeps its own.
+    What can only be given once is needed by a new row, and so said again with every merge: the
+    same value is no change of it.
     """
-    known = {*on, *resource.key}
+    resource, values = plan.create.resource, plan.create.values
+    held = {
+        name
+        for name in plan.create.rights.policy.write_once
+        if name in values and name in stored and _says(resource.fields[name], stored[name], values)
+    }
+    return replace(plan.change, body=_without(resource, plan.change.body, held))
+
+
+def _says(field: Field, stored: Any, values: Mapping[str, Any]) -> bool:
+    try:
+        return bool(accepted(field, stored) == values[field.name])
+    except ValueError:
+        # It could not be sent today.
+        return False
+
+
+def _without(
+    resource: Resource, body: Mapping[str, object], known: AbstractSet[str]
+) -> dict[str, object]:
+    """Without those fields, and without relations that say nothing else."""
 
     def says_it(name: str) -> bool:
         relation = resource.relations.get(name)

@@ -173,3 +173,9 @@ def has_default(column: Column[Any]) -> bool:
         or column.server_default is not None
         or column is getattr(column.table, "autoincrement_column", None)
     )
+
+
+def has_other_null(column: Column[Any]) -> bool:
+    """None would be the null of JSON where it may be NULL, which is what null means everywhere else."""
+    inner = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    return bool(column.nullable) and inner.should_evaluate_none

@@ -13,7 +13,7 @@ from tilth.kernel.plan.change import Children, Key, Row, WritePlan
 from tilth.kernel.plan.write import moved_away, of_another_place, refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
-from tilth.kernel.store.cascades import tell_what_changed, watched_rows
+from tilth.kernel.store.cascades import tell_what_changed, watched_at_change, watched_rows
 from tilth.kernel.store.insertion import insert_one
 from tilth.kernel.store.integrity import not_kept
 from tilth.kernel.store.linking import (
@@ -169,11 +169,13 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     before = found_row(scope, Row(plan.rights, plan.key), ("update",), entity=True)
     check_match(plan, before)
     check_masks(plan, before)
+    watched = watched_at_change(scope, plan.resource, plan.values, [identity(before)])
     if entities.change(plan, before, plan.pointer):
         keep_up(scope, plan, before.entity)
         entities.flush(scope.session, plan)
         after = _as_updated(scope, plan)
         tell(scope, plan.rights, "updated", before, after)
+        tell_what_changed(scope, watched)
     else:
         after = before
     put_links(scope, ends_of(plan, before, plan.key))
@@ -197,12 +199,17 @@ def _delete(scope: Scope, plan: WritePlan) -> Change:
 def delete_and_tell(scope: Scope, plan: WritePlan, rows: Sequence[Record]) -> None:
     """Rows that are only marked as deleted take none along."""
     taking_along = plan.resource.upkeep.deleted_at is None
-    keys = [class_mapper(type(row.entity)).primary_key_from_instance(row.entity) for row in rows]
-    watched = watched_rows(scope, plan.resource, list(map(tuple, keys)) if taking_along else [])
+    keys = [identity(row) for row in rows] if taking_along else []
+    watched = watched_rows(scope, plan.resource, keys)
     remove(scope, plan, rows)
     tell_what_changed(scope, watched)
     for row in rows:
         tell(scope, plan.rights, "deleted", row, None)
+
+
+def identity(row: Record) -> Key:
+    """Of a row whose mapped object was asked for."""
+    return tuple(class_mapper(type(row.entity)).primary_key_from_instance(row.entity))
 
 
 def _change_link(scope: Scope, plan: WritePlan) -> Change:

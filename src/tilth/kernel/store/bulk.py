@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, Column, Connection, Table, types
+from sqlalchemy import JSON, Column, Connection, Null, Table, types
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -113,7 +113,8 @@ def _json_text(type_: JSON) -> Process:
     """Within JSON, null would be NULL and not the null of JSON."""
 
     def process(value: Any) -> Any:
-        return None if value is None and type_.none_as_null else json.dumps(value)
+        is_null = isinstance(value, Null) or (value is None and type_.none_as_null)
+        return None if is_null else json.dumps(value)
 
     return process
 

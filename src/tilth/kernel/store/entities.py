@@ -17,7 +17,8 @@ from tilth.errors import Fault, Invalid, invalid
 from tilth.kernel.plan.body import member
 from tilth.kernel.plan.change import WritePlan
 from tilth.kernel.plan.merge_patch import merge_patch
-from tilth.kernel.schema.fields import has_default
+from tilth.kernel.schema.bodies import accepted
+from tilth.kernel.schema.fields import has_default, has_other_null
 from tilth.kernel.store.integrity import (
     broken_rule,
     is_raised_by_a_trigger,
@@ -38,23 +39,29 @@ def new(plan: WritePlan, values: Mapping[str, Any]) -> Any:
 
 def settle(entity: Any, values: Mapping[str, Any]) -> None:
     """After the flush: what was stored as NULL is None, and need not be read again."""
-    state = inspect(entity)
-    for name, value in values.items():
-        if value is None and name in state.mapper.column_attrs and name not in state.dict:
+    held = inspect(entity).dict
+    for name, column in _columns(entity):
+        is_given = name in values and values[name] is None
+        is_null = is_given or (has_other_null(column) and not has_default(column))
+        if is_null and name not in held:
             set_committed_value(entity, name, None)
 
 
 def _nulls(entity: Any, values: Mapping[str, Any]) -> Iterator[str]:
-    """Values that were given as None and are not to become the default of their column."""
-    state = inspect(entity)
-    for name, value in values.items():
-        prop = state.mapper.column_attrs.get(name)
-        if value is not None or prop is None or state.dict.get(name) is not None:
-            continue
-        column = prop.columns[0]
-        is_plain = isinstance(column, Column) and not column.type.should_evaluate_none
-        if is_plain and column.nullable and has_default(column):
+    """What is None and to become neither the default of its column nor the null of JSON."""
+    held = inspect(entity).dict
+    for name, column in _columns(entity):
+        is_given = name in values and values[name] is None
+        is_default = is_given and column.nullable and has_default(column)
+        is_json = has_other_null(column) and (name in held or not has_default(column))
+        if held.get(name) is None and (is_default or is_json):
             yield name
+
+
+def _columns(entity: Any) -> Iterator[tuple[str, Column[Any]]]:
+    for prop in inspect(entity).mapper.column_attrs:
+        if isinstance(prop.columns[0], Column):
+            yield prop.key, prop.columns[0]
 
 
 def _made(plan: WritePlan, values: Mapping[str, Any]) -> Any:
@@ -109,19 +116,52 @@ def change(plan: WritePlan, row: Record, pointer: str = "") -> bool:
                 constraint(merged[name])
         except ValueError as exc:
             raise invalid([Fault(pointer + member(name), "bad_value", str(exc))]) from exc
-    return assign(row.entity, {**plan.values, **merged}, pointer)
+    values = {**plan.values, **merged}
+    held = {name: getattr(row.entity, name) for name in values}
+    changed = {
+        name: value
+        for name, value in values.items()
+        if _differ(held[name], value) and not _is_answered(plan, row, name, value)
+    }
+    _assign(row.entity, held, changed, pointer)
+    return bool(changed)
 
 
-def assign(entity: Any, values: Mapping[str, Any], pointer: str = "") -> bool:
-    """Only what differs. False when nothing does."""
+def assign(entity: Any, values: Mapping[str, Any]) -> None:
+    """Only what differs."""
     held = {name: getattr(entity, name) for name in values}
-    changed = {n: value for n, value in values.items() if _differ(held[n], value)}
+    _assign(entity, held, {n: value for n, value in values.items() if _differ(held[n], value)}, "")
+
+
+def _assign(
+    entity: Any, held: Mapping[str, Any], changed: Mapping[str, Any], pointer: str
+) -> None:
     _with(entity, changed, pointer)
     for name, value in changed.items():
         if held[name] == value:
             # The ORM, too, compares as Python does.
             flag_modified(entity, name)
-    return bool(changed)
+        elif value is None and _is_other_null(entity, name):
+            inspect(entity).dict[name] = null()
+
+
+def _is_other_null(entity: Any, name: str) -> bool:
+    prop = inspect(entity).mapper.column_attrs.get(name)
+    return prop is not None and has_other_null(prop.columns[0])
+
+
+def _is_answered(plan: WritePlan, row: Record, name: str, value: Any) -> bool:
+    """Whether the row says so already: drivers make objects of their own of some types' values,
+    such as of addresses and ranges, and 32-bit numbers of others.
+    """
+    stored = row.values.get(name)
+    if stored is None:
+        return False
+    try:
+        return not _differ(accepted(plan.resource.fields[name], stored), value)
+    except ValueError:
+        # What is stored could not be sent today.
+        return False
 
 
 def _differ(one: Any, other: Any) -> bool:

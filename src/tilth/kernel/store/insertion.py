@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Column, Insert, Table, insert
+from sqlalchemy import JSON, Column, Insert, Table, TypeDecorator, insert, null
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import ColumnProperty, Mapper, Session, class_mapper
 
 from tilth.errors import Fault, invalid
 from tilth.kernel.plan.change import Key
+from tilth.kernel.schema.fields import has_other_null
 from tilth.kernel.store.bulk import Bulk, bulk_for
 from tilth.kernel.store.validation import faults_from
 
@@ -43,14 +44,14 @@ _OWN_LISTENERS = 1
 class Insertion:
     """How rows of one model are inserted.
 
-    columns: attribute → its column. nulls: attributes for which None is a value of their type, and
-    not the lack of one. complete: values → those that the model makes of them; raises Invalid.
+    columns: attribute → its column. json: attributes for which None would be the null of JSON.
+    complete: values → those that the model makes of them; raises Invalid.
     """
 
     mapper: Mapper[Any]
     statement: Insert
     columns: Mapping[str, Column[Any]]
-    nulls: frozenset[str]
+    json: frozenset[str]
     complete: Callable[[Values], Values]
     _bulks: dict[tuple[str, ...], Bulk | None] = field(default_factory=dict, init=False)
 
@@ -72,13 +73,18 @@ class Insertion:
         whole = self.complete(values)
         if not self.columns.keys() >= whole.keys():
             return None
-        return {
-            self.columns[name].key: value
-            for name, value in whole.items()
-            if value is not None
-            or name in self.nulls
-            or (name in values and self.columns[name].nullable)
-        }
+        sent: dict[str, Any] = {}
+        for name, value in whole.items():
+            column = self.columns[name]
+            if value is not None:
+                sent[column.key] = value
+            elif name in self.json:
+                sent[column.key] = null()
+            elif has_other_null(column) and isinstance(column.type, TypeDecorator):
+                return None
+            elif name in values if column.nullable else column.type.should_evaluate_none:
+                sent[column.key] = None
+        return sent
 
     def is_heard_by_nobody(self, session: Session) -> bool:
         """Asked each time, since listeners may come at any time."""
@@ -102,7 +108,7 @@ class Insertions:
     def find(self, model: type, session: Session) -> Insertion | None:
         """None when the model's rows have to be made as mapped objects."""
         if model not in self._known:
-            self._known[model] = _insertion_of(model)
+            self._known[model] = _insertion_of(model, session.get_bind().dialect)
         found = self._known[model]
         return found if found is not None and found.is_heard_by_nobody(session) else None
 
@@ -129,7 +135,7 @@ def insert_many(
     return [tuple(row) for row in connection.execute(statement, list(rows))]
 
 
-def _insertion_of(model: type) -> Insertion | None:
+def _insertion_of(model: type, dialect: Dialect) -> Insertion | None:
     mapper: Mapper[Any] = class_mapper(model)
     table = mapper.local_table
     if not isinstance(table, Table) or not _is_plain(mapper):
@@ -140,8 +146,12 @@ def _insertion_of(model: type) -> Insertion | None:
     columns = {
         each.key: column for each in mapper.column_attrs for column in _plain_column(each, table)
     }
-    nulls = frozenset(n for n, column in columns.items() if column.type.should_evaluate_none)
-    return Insertion(mapper, insert(table), columns, nulls, complete)
+    json = frozenset(
+        name
+        for name, column in columns.items()
+        if has_other_null(column) and isinstance(column.type.dialect_impl(dialect), JSON)
+    )
+    return Insertion(mapper, insert(table), columns, json, complete)
 
 
 def _is_plain(mapper: Mapper[Any]) -> bool:

@@ -17,7 +17,8 @@ from tilth.kernel.plan.many import ManyPlan
 from tilth.kernel.plan.write import refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
-from tilth.kernel.store.apply import Change, apply, checked, delete_and_tell, owner_of
+from tilth.kernel.store.apply import Change, apply, checked, delete_and_tell, identity, owner_of
+from tilth.kernel.store.cascades import tell_what_changed, watched_at_change
 from tilth.kernel.store.insertion import insert_many
 from tilth.kernel.store.integrity import is_raised_by_a_trigger, not_kept
 from tilth.kernel.store.linking import ends_of, put_links
@@ -177,6 +178,9 @@ def change_found(
 def _updated(
     scope: Scope, each: WritePlan, plans: Mapping[Key, WritePlan], rows: Mapping[Key, Record]
 ) -> list[Change]:
+    names = {name for plan in plans.values() for name in plan.values}
+    keys = [identity(row) for row in rows.values()]
+    watched = watched_at_change(scope, each.resource, names, keys)
     changed = {k: row for k, row in rows.items() if entities.change(plans[k], row)}
     for row in changed.values():
         keep_up(scope, each, row.entity)
@@ -191,6 +195,7 @@ def _updated(
             after = checked(scope, each, found.get(key))
             tell(scope, each.rights, "updated", before, after)
         changes.append(Change(plans[key], before, after))
+    tell_what_changed(scope, watched)
     return changes
 
 

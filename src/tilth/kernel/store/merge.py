@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select
 from tilth.errors import Conflict, PreconditionFailed
 from tilth.kernel.plan.before import prepared
 from tilth.kernel.plan.change import Key, Row
-from tilth.kernel.plan.merge import MergePlan, if_match_required
+from tilth.kernel.plan.merge import MergePlan, changed_by, if_match_required
 from tilth.kernel.plan.write import permitted, plan_update
 from tilth.kernel.store.apply import Change, apply
 from tilth.kernel.store.binds import bind_type
@@ -94,5 +94,6 @@ def _merged(scope: Scope, plan: MergePlan, key: Key) -> Change:
     permitted(sight, rights, "update")
     if plan.conditional and plan.change.if_match is None:
         raise if_match_required()
-    change = plan_update(plan.change, sight, Row(rights, key))
+    readable = {n: value for n, value in found.values.items() if n not in found.masked}
+    change = plan_update(changed_by(plan, readable), sight, Row(rights, key))
     return apply(scope, prepared(change, sight.hooks))

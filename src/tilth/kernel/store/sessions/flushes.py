@@ -6,7 +6,7 @@ mapping change along is told like the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from tilth.kernel.events.event import Verb
 from tilth.kernel.plan.change import Key
 from tilth.kernel.plan.given import exposed_as
 from tilth.kernel.schema.resource import Relation, Resource
-from tilth.kernel.store.cascades import watched_rows
+from tilth.kernel.store.cascades import watched_at_change, watched_rows
 from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.record import Record, Wish
 from tilth.kernel.store.scope import Scope
@@ -95,15 +95,26 @@ def _look_before(session: Session, context: object, instances: object) -> None:
         resource = _resource_of(scope, each)
         if resource is not None:
             found.made.setdefault(resource.name, []).append(each)
-    changed = (each for each in session.dirty if session.is_modified(each))
+    changed = [each for each in session.dirty if session.is_modified(each)]
     for name, keys in _keys_of(scope, changed).items():
         found.before[name] = _looked_at(scope, name, keys)
+    for other, rows in _following(scope, changed):
+        _add(found.before, other, rows)
     for name, keys in _keys_of(scope, session.deleted).items():
         _add(found.before, name, _looked_at(scope, name, keys))
         for other, rows in watched_rows(scope, scope.sight.schema[name], keys).found:
             _add(found.before, other, rows)
     if found.before or found.made:
         session.info[_FOUND] = found
+
+
+def _following(scope: Scope, changed: Iterable[Any]) -> Iterator[tuple[str, dict[Key, Record]]]:
+    """Rows that the database changes along."""
+    for each in changed:
+        state, resource = inspect(each), _resource_of(scope, each)
+        if resource is not None and state.identity is not None:
+            names = set(state.mapper.column_attrs.keys()) - state.unmodified
+            yield from watched_at_change(scope, resource, names, [tuple(state.identity)]).found
 
 
 def _add(before: Rows, name: str, rows: dict[Key, Record]) -> None:
