@@ -108,6 +108,17 @@ class ByHand(SQLModel, table=True):
     words: list[str] = Field(default=["a"], sa_column=Column(JSON, nullable=False))
 
 
+class Asked(SQLModel, table=True):
+    """Wants what its columns do not need."""
+
+    __tablename__ = "asked"
+    metadata = Base.metadata
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_column=Column(String(20)))
+    size: int | None = Field(sa_column=Column(Integer))
+    count: int = Field(default=4, sa_column=Column(Integer))
+
+
 def lower(plan: WritePlan) -> WritePlan:
     """Alters what was sent, be it a whole value or a patch of one."""
     data = plan.values.get("data")
@@ -122,6 +133,7 @@ def ask(database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], A
     app = Tilth(database_url)
     app.expose(Thing, Policy(read=public, write=public), before=[lower])
     app.expose(ByHand, Policy(read=public, write=public), name="by-hand")
+    app.expose(Asked, Policy(read=public, write=public), name="asked")
     app.expose(Place, Policy(read=public, write=public), upkeep=Upkeep(updated_at="changed_at"))
     return serve(app)
 
@@ -256,3 +268,44 @@ def test_field_of_json_that_is_set_to_null_is_null_to_the_database(
 
     assert changed.json() | dict.fromkeys(values) == changed.json()
     assert nulls_in(database_url, *values) == [1]
+
+
+ASKED: dict[str, tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = {
+    "nothing": ("POST", "/api/asked", {}, [("/name", "required"), ("/size", "required")]),
+    "null": ("POST", "/api/asked", {"name": None, "size": None}, [("/name", "null")]),
+    "null for a default": (
+        "POST",
+        "/api/asked",
+        {"name": "a", "size": 1, "count": None},
+        [("/count", "null")],
+    ),
+    "changed to null": ("PATCH", "/api/asked/1", {"name": None}, [("/name", "null")]),
+    "not all of it": ("PUT", "/api/asked/1", {"name": "b"}, [("/size", "required")]),
+    "enough": ("PATCH", "/api/asked/1", {"size": None}, []),
+}
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_what_a_model_wants_is_asked_although_its_column_may_be_null(ask: Ask, case: str) -> None:
+    method, path, body, refused = ASKED[case]
+    assert ask("/api/asked", method="POST", json={"name": "a", "size": None}).status_code == 201
+
+    answer = ask(path, method=method, json=body)
+
+    assert answer.status_code == (422 if refused else 200), answer.text
+    assert [(e["pointer"], e["code"]) for e in answer.json().get("errors", [])] == refused
+
+
+def test_what_a_model_wants_is_said_by_forms_the_document_and_tables(ask: Ask) -> None:
+    schemas = ask("/openapi.json").json()["components"]["schemas"]
+    forms = ask("/api/asked", headers={"accept": "application/prs.hal-forms+json"}).json()
+    csv = {"content-type": "text/csv"}
+    table = ask("/api/asked", method="POST", content=b"name,size,count\na,,\n", headers=csv)
+
+    assert schemas["AskedCreate"]["required"] == ["name", "size"]
+    assert schemas["AskedCreate"]["properties"]["name"]["type"] == "string"
+    made = {e["name"]: e["required"] for e in forms["_templates"]["default"]["properties"]}
+    assert made == {"name": True, "size": True, "count": False}
+    assert table.status_code == 201, table.text
+    found = ask("/api/asked").json()["items"]
+    assert found == [{"id": 1, "name": "a", "size": None, "count": 4}]

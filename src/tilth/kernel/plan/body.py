@@ -108,7 +108,7 @@ def is_needed_by_put(access: Access, found: Field) -> bool:
     """
     if found.name in access.masked or plain_default(found) is not None:
         return False
-    return found.has_default or not found.nullable
+    return found.has_default or found.is_required
 
 
 def plain_default(found: Field) -> Any:
@@ -171,7 +171,7 @@ def _read_reference(reading: Reading, relation: Relation, value: Any) -> None:
         reading.fault(relation.name, "bad_value", str(exc))
         return
     for name, part in zip(relation.local, key, strict=True):
-        if part is None and not reading.rights.access.fields[name].nullable:
+        if part is None and not reading.rights.access.fields[name].takes_null:
             reading.fault(relation.name, "null", "Must not be null.")
             return
         reading.put(relation.name, name, part)

@@ -211,7 +211,7 @@ def _missing(
 ) -> Iterator[Fault]:
     """A member that was sent and refused has its own fault."""
     for name, field in fields:
-        if name not in values and name not in sent and not (field.nullable or field.has_default):
+        if name not in values and name not in sent and field.is_required:
             yield Fault(pointer + member(name), "required", "Is required.")
 
 

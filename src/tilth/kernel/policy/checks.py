@@ -64,7 +64,7 @@ def _doubts(resource: Resource, policy: Policy) -> Iterator[Mistake]:
 def _never_given(resource: Resource, policy: Policy) -> Iterator[str]:
     for name, field in resource.fields.items():
         closed = name in policy.hidden or name in policy.read_only
-        made = field.nullable or field.has_default or field.computed or name in policy.preset
+        made = not field.is_required or field.computed or name in policy.preset
         if closed and not made:
             yield name
 

@@ -44,7 +44,7 @@ def accepted(field: Field, value: Json) -> Any:
     what the model itself asks of a value (field.constraint), are refused too.
     """
     if value is None:
-        if not field.nullable:
+        if not field.takes_null:
             raise ValueError("Must not be null.")
         return None
     found = _ACCEPT[field.kind.name](field, value)

@@ -46,6 +46,20 @@ def limits_from(field: object) -> Mapping[str, Any]:
     return {name: plain[name] for name in LIMITS if name in plain}
 
 
+def refuses_null(field: object) -> bool:
+    """Whether None is no value of the type that the model says."""
+    if not isinstance(field, FieldInfo):
+        return False
+    try:
+        TypeAdapter(field.annotation).validate_python(None)
+    except ValidationError:
+        return True
+    except PydanticUserError:
+        # Of no type that pydantic knows: what the model says of it is asked at the flush.
+        return False
+    return False
+
+
 def _adapter(field: object) -> TypeAdapter[Any] | None:
     """None where nothing is asked."""
     if not isinstance(field, FieldInfo):

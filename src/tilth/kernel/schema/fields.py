@@ -8,7 +8,7 @@ from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeDecorator
 
 from tilth.errors import Finding
-from tilth.kernel.schema.constraints import constraint_from, limits_from
+from tilth.kernel.schema.constraints import constraint_from, limits_from, refuses_null
 from tilth.kernel.schema.expressions import open_to_aliases
 from tilth.kernel.schema.kinds import NAMED, OPAQUE, Kind, kind_of
 from tilth.kernel.schema.resource import Field
@@ -135,6 +135,8 @@ def _column_field(
         computed=_is_computed(mapper, column),
         has_default=has_default(column) or _has_default_of_its_own(documented),
         default=_plain_default(column, documented),
+        is_asked=documented is not None and documented.is_required(),
+        refuses_null=refuses_null(documented),
         unique=frozenset({column.key}) in unique_sets(column.table),
         max_length=getattr(column.type, "length", None) if kind.name == "text" else None,
         description=column.comment or prop.doc or getattr(documented, "description", None),

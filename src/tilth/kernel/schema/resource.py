@@ -17,6 +17,7 @@ class Field:
     expression: a column of the resource's tables, or SQL over them (column_property).
     computed: the database or the ORM makes the value; it is never written.
     has_default: a value is made for it when none is given. default: it, where it is always the same.
+    is_asked: the model wants a value, though its column may be NULL. refuses_null: so it does NULL.
     max_length: characters, or None.
     constraint: raises ValueError, one sentence, for a value that the model itself does not allow
         (the constraints of a SQLModel field), or None. limits: the same in the words of JSON Schema.
@@ -29,11 +30,23 @@ class Field:
     computed: bool = False
     has_default: bool = False
     default: Any = None
+    is_asked: bool = False
+    refuses_null: bool = False
     unique: bool = False
     max_length: int | None = None
     description: str | None = None
     constraint: Callable[[Any], None] | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_required(self) -> bool:
+        """A new row is not made without a value for it."""
+        return not self.has_default and (self.is_asked or not self.nullable)
+
+    @property
+    def takes_null(self) -> bool:
+        """From a client; a row that is there may hold it all the same."""
+        return self.nullable and not self.refuses_null
 
 
 @dataclass(frozen=True, slots=True, eq=False)

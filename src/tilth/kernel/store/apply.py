@@ -14,6 +14,7 @@ from tilth.kernel.plan.write import moved_away, of_another_place, refusal
 from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.cascades import tell_what_changed, watched_at_change, watched_rows
+from tilth.kernel.store.deferred import ask_what_waits
 from tilth.kernel.store.insertion import insert_one
 from tilth.kernel.store.integrity import not_kept
 from tilth.kernel.store.linking import (
@@ -67,6 +68,7 @@ def told(scope: Scope, job: Callable[[], Result]) -> Result:
     """Everything that the job changes, and then the events that tell of it."""
     told_before = len(scope.events)
     result = job()
+    ask_what_waits(scope)
     write_events(scope.session, scope.outbox, scope.events[told_before:])
     return result
 
@@ -85,6 +87,7 @@ def apply(scope: Scope, plan: WritePlan, *, mapped: bool = False) -> Change:
 
 
 def _create(scope: Scope, plan: WritePlan, *, mapped: bool = False) -> Change:
+    scope.remember(plan)
     owner = owner_of(scope, plan)
     key, entity = _stored(scope, plan, mapped=mapped)
     after = _as_created(scope, plan, key)
@@ -169,6 +172,7 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     before = found_row(scope, Row(plan.rights, plan.key), ("update",), entity=True)
     check_match(plan, before)
     check_masks(plan, before)
+    scope.remember(plan)
     watched = watched_at_change(scope, plan.resource, plan.values, [identity(before)])
     if entities.change(plan, before, plan.pointer):
         keep_up(scope, plan, before.entity)

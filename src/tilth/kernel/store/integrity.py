@@ -67,6 +67,11 @@ def kind_of(exc: IntegrityError) -> str:
     return _told(exc)[0]
 
 
+def table_of(exc: IntegrityError) -> str | None:
+    """As PostgreSQL names it: of a foreign key, the one that refers."""
+    return getattr(getattr(exc.orig, "diag", None), "table_name", None)
+
+
 def violation(exc: IntegrityError, access: Access, pointer: str) -> ProblemError:
     """A 409 or 422 that names the fields, as far as the caller may read them.
 

@@ -40,6 +40,7 @@ def create_many(scope: Scope, plans: Sequence[WritePlan], *, mapped: bool = Fals
     """
     if len(plans) == 1 or not all(map(_is_flat, plans)):
         return [apply(scope, plan, mapped=mapped) for plan in plans]
+    scope.remember(*plans)
     owner_of(scope, plans[0])
     store = None if mapped else _insertion(scope, plans)
     try:
@@ -179,6 +180,7 @@ def _updated(
     scope: Scope, each: WritePlan, plans: Mapping[Key, WritePlan], rows: Mapping[Key, Record]
 ) -> list[Change]:
     names = {name for plan in plans.values() for name in plan.values}
+    scope.remember(each)
     keys = [identity(row) for row in rows.values()]
     watched = watched_at_change(scope, each.resource, names, keys)
     changed = {k: row for k, row in rows.items() if entities.change(plans[k], row)}

@@ -125,6 +125,8 @@ class Records:
         # The wish is kept beside its question: an id is only unique while its object lives.
         # Resource → what refers to its rows; see cascades.
         self.references: dict[str, Any] = {}
+        # Whether constraints wait for the commit, once known; see deferred.
+        self.has_deferred: bool | None = None
         self._known: OrderedDict[tuple[object, ...], tuple[Wish, Question]] = OrderedDict()
 
     def look(self, session: Session, wish: Wish, key: Key, actor: Actor) -> Record | None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from tilth.kernel.events.event import Event
+from tilth.kernel.plan.change import WritePlan
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.store.outbox import Outbox
 from tilth.kernel.store.record import Records
@@ -30,6 +31,8 @@ class Scope:
     """One attempt at one unit. events: what has happened in it so far, in order.
 
     seen: those of them that the actor may know of.
+    written: what has been planned, by its place in the request; some of it perhaps was taken back
+    by a savepoint. place: of what is being done now.
     reason: why no policy is asked at the moment; None when they are.
     """
 
@@ -42,7 +45,21 @@ class Scope:
     request_id: str | None = None
     events: list[Event] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
+    written: list[tuple[str, WritePlan]] = field(default_factory=list)
+    place: str = ""
     reason: str | None = None
+
+    def remember(self, *plans: WritePlan) -> None:
+        self.written += [(self.place + plan.pointer, plan) for plan in plans]
+
+    @contextmanager
+    def at(self, place: str) -> Iterator[None]:
+        """Inside, pointers of plans are below this place in the request."""
+        outside, self.place = self.place, place
+        try:
+            yield
+        finally:
+            self.place = outside
 
     @contextmanager
     def unrestricted(self, reason: str) -> Iterator[None]:

@@ -86,7 +86,7 @@ def _member(
             yield name, cell or ""
     elif cell is not None:
         yield name, _value(field, cell, limits)
-    elif field.nullable:
+    elif field.takes_null:
         yield name, None
 
 

@@ -45,7 +45,8 @@ def batch_job(
         for operation in operations:
             with _told_where(operation):
                 intent = _intent(operation, done, scope.sight, conditional)
-            with _told_where(operation, "/body"):
+            place = f"{operation.pointer}/body"
+            with _told_where(operation, "/body"), scope.at(place):
                 plan = plan_write(replace(intent, size=size), scope.sight)
                 change = apply(scope, plan)
             done.rows |= dict.fromkeys(_names(operation), _row_of(change))

@@ -25,14 +25,13 @@ _TYPES: Mapping[str, str] = MappingProxyType(
         "checkbox": "checkbox",
         "number": "number",
         "textarea": "textarea",
-        "datetime": "datetime-local",
         "date": "date",
         "time": "time",
         "json": "textarea",
         "list": "textarea",
     }
 )
-"""Widget → type; "text" for the others."""
+"""Widget → type; "text" for the others: a moment has an offset, which datetime-local leaves out."""
 
 _LIMITS: Mapping[str, str] = MappingProxyType(
     {
@@ -72,7 +71,7 @@ def _is_required(access: Access, field: Field, change: Change) -> bool:
     if change == "update":
         return False
     if change == "create":
-        return not (field.nullable or field.has_default)
+        return field.is_required
     return is_needed_by_put(access, field)
 
 

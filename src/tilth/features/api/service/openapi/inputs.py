@@ -40,7 +40,7 @@ def input_schema(field: Field) -> Schema:
     schema = _BY_KIND[field.kind.name](field)
     if field.description:
         schema = schema | {"description": field.description}
-    return nullable(schema) if field.nullable else schema
+    return nullable(schema) if field.takes_null else schema
 
 
 def _as_answered(field: Field) -> Schema:
@@ -139,7 +139,7 @@ def _interval(field: Field) -> Schema:
 
 def _json(field: Field) -> Schema:
     """Anything; null is no value but the absence of one."""
-    if field.nullable:
+    if field.takes_null:
         return {}
     return {"type": ["object", "array", "string", "number", "boolean"]}
 

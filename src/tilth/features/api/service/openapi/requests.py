@@ -72,7 +72,7 @@ class Requests:
         needed = {
             name
             for name, field in writable(rights, creating=True)
-            if not (name in held or field.nullable or field.has_default)
+            if field.is_required and name not in held
         }
         properties = self._properties(rights, creating=True, held=held)
         self._components.fill(made, _body(rights.access, properties, needed))
@@ -120,7 +120,7 @@ class Requests:
         if not may:
             return None
         key = self._key(target)
-        return nullable(key) if all(fields[name].nullable for name in relation.local) else key
+        return nullable(key) if all(fields[name].takes_null for name in relation.local) else key
 
     def _key(self, target: Access) -> Reference:
         """`TeamKey`: by which a row of another resource is named, `{"id": 3}`."""
