@@ -159,9 +159,7 @@ class Shop(Base):
 
     __tablename__ = "shop"
     id: Mapped[int] = mapped_column(primary_key=True)
-    currency: Mapped[str | None] = mapped_column(
-        ForeignKey("country.currency", onupdate="CASCADE")
-    )
+    currency: Mapped[str | None] = mapped_column(ForeignKey("country.currency", onupdate="CASCADE"))
 
 
 class Debt(Base):
@@ -169,9 +167,7 @@ class Debt(Base):
 
     __tablename__ = "debt"
     id: Mapped[int] = mapped_column(primary_key=True)
-    currency: Mapped[str | None] = mapped_column(
-        ForeignKey("currency.code", onupdate="SET NULL")
-    )
+    currency: Mapped[str | None] = mapped_column(ForeignKey("currency.code", onupdate="SET NULL"))
 
 
 ROWS: dict[type, list[dict[str, Any]]] = {

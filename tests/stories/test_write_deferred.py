@@ -105,7 +105,9 @@ def test_what_waits_is_told_by_field(ask: Ask, case: str, prefer: str) -> None:
     method, path, body, code, pointers = REFUSED[case]
     before = ask("/api/lanes").json()
 
-    answer = ask(path, method=method, headers={"prefer": prefer}, **({"json": body} if body else {}))
+    answer = ask(
+        path, method=method, headers={"prefer": prefer}, **({"json": body} if body else {})
+    )
 
     assert (answer.status_code, answer.json()["code"]) == (409, code), answer.text
     assert [each["pointer"] for each in answer.json().get("errors", [])] == pointers

@@ -48,7 +48,7 @@ def limits_from(field: object) -> Mapping[str, Any]:
 
 def refuses_null(field: object) -> bool:
     """Whether None is no value of the type that the model says."""
-    if not isinstance(field, FieldInfo):
+    if not isinstance(field, FieldInfo) or field.annotation is None:
         return False
     try:
         TypeAdapter(field.annotation).validate_python(None)

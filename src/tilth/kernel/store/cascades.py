@@ -257,7 +257,7 @@ def _of_relation(
         pairs, between = relation.local_remote_pairs or (), None
         local = _plain(there for _, there in pairs)
     else:
-        pairs, far = relation.synchronize_pairs, relation.secondary_synchronize_pairs
+        pairs, far = relation.synchronize_pairs, relation.secondary_synchronize_pairs or ()
         between = Between(_plain(there for _, there in pairs), _plain(there for _, there in far))
         local = _plain(here for here, _ in far)
     remote = tuple(_in_tables(here, mapper, addressed) for here, _ in pairs)

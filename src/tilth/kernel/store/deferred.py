@@ -67,5 +67,7 @@ def _refusal(scope: Scope, exc: IntegrityError) -> ProblemError:
 def _made_in(scope: Scope, table_name: str | None) -> Iterator[tuple[str, WritePlan]]:
     """What was created or changed in that table, by its place."""
     for place, plan in scope.written:
-        if any(isinstance(each, Table) and each.name == table_name for each in plan.resource.tables):
+        if any(
+            isinstance(each, Table) and each.name == table_name for each in plan.resource.tables
+        ):
             yield place, plan

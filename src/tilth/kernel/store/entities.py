@@ -133,9 +133,7 @@ def assign(entity: Any, values: Mapping[str, Any]) -> None:
     _assign(entity, held, {n: value for n, value in values.items() if _differ(held[n], value)}, "")
 
 
-def _assign(
-    entity: Any, held: Mapping[str, Any], changed: Mapping[str, Any], pointer: str
-) -> None:
+def _assign(entity: Any, held: Mapping[str, Any], changed: Mapping[str, Any], pointer: str) -> None:
     _with(entity, changed, pointer)
     for name, value in changed.items():
         if held[name] == value:
