@@ -360,33 +360,34 @@ class Application(FastAPI):
 
         @asynccontextmanager
         async def lifespan(app: Any) -> AsyncIterator[Any]:
-            async with inner(app) as state:
-                backend = self.freeze()
-                self._keep_sessions(True)
-                if self.middleware_stack is None:
-                    self.middleware_stack = self.build_middleware_stack()
-                if self._relay is not None:
-                    self._relay.start()
-                try:
-                    async with AsyncExitStack() as living:
-                        for each in self._batteries:
-                            await living.enter_async_context(each.life(backend))
-                        for route in self.router.routes:
-                            if isinstance(route, Living):
-                                await living.enter_async_context(route.alive())
-                        yield state
-                finally:
+            try:
+                async with inner(app) as state, AsyncExitStack() as living:
+                    backend = self.freeze()
+                    self._keep_sessions(True)
+                    if self.middleware_stack is None:
+                        self.middleware_stack = self.build_middleware_stack()
                     if self._relay is not None:
-                        await self._relay.stop()
-            self._keep_sessions(False)
-            if self._sessions is not None:
-                await self._sessions.close()
-            if self._backend is not None:
-                if self._backend.units is not None:
-                    await self._backend.units.close()
-                await self._backend.store.database.close()
+                        self._relay.start()
+                        living.push_async_callback(self._relay.stop)
+                    for each in self._batteries:
+                        await living.enter_async_context(each.life(backend))
+                    for route in self.router.routes:
+                        if isinstance(route, Living):
+                            await living.enter_async_context(route.alive())
+                    yield state
+            finally:
+                await self._let_go()
 
         return lifespan
+
+    async def _let_go(self) -> None:
+        self._keep_sessions(False)
+        if self._sessions is not None:
+            await self._sessions.close()
+        if self._backend is not None:
+            if self._backend.units is not None:
+                await self._backend.units.close()
+            await self._backend.store.database.close()
 
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]

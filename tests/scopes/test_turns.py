@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import anyio.lowlevel
 import httpx
+import psycopg
 import pytest
 from sqlalchemy import select
 from tests.scopes.conftest import client_of, running
@@ -273,3 +276,21 @@ async def test_a_turn_that_does_not_come_is_an_error_of_its_own(impatient: Tilth
     await holding
 
     assert "open no second one" in "".join(raised.value.__notes__)
+
+
+async def test_connections_are_closed_when_an_application_fails(database_url: str) -> None:
+    """Or a server whose start, or whose end, goes wrong would never stop."""
+    fill(database_url, rows())
+    app = open_league(database_url)
+    before = set(threading.enumerate())
+
+    with pytest.raises(ZeroDivisionError):
+        async with running(app):
+            async with app.scope(ADA) as scope:
+                await scope.objects(Team).update(budget=1)
+            await asyncio.to_thread(one_more, app)
+            raise ZeroDivisionError
+
+    left = {each.name for each in set(threading.enumerate()) - before}
+    assert not {name for name in left if name.startswith("tilth")}
+    assert all(each.closed for each in gc.get_objects() if isinstance(each, psycopg.AsyncConnection))
