@@ -1,4 +1,5 @@
-"""How the cost of a request grows: with the table, the models, the clients; and what memory it takes.
+"""How the cost of a request grows: with the table, the models, the policies, the clients, the workers;
+and what memory it takes.
 
     python bench/growth.py [--rows 1000000] [--quick] [--publish]
 
@@ -16,13 +17,13 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from startup import database_of
 from versus.cases import CONNECTIONS, Repeating, body_of, request
-from versus.league import databases
+from versus.league import Databases, databases
 from versus.load import ask_once, drive
 from versus.peers import TILTH, Peer
 from versus.report import machine, published, told
@@ -37,7 +38,7 @@ ROUNDS, SECONDS = 5, 0.3
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One place of a curve. at: rows, models or clients. cost: microseconds of the server."""
+    """One place of a curve. at: rows, rules, models or clients. cost: microseconds of the server."""
 
     curve: str
     at: int
@@ -50,8 +51,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small tables, a moment each")
     parser.add_argument("--publish", action="store_true", help="write the curves into the docs")
     asked = parser.parse_args()
-    core = max(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, os.sched_getaffinity(0) - {core} or {core})
+    cores = os.sched_getaffinity(0)
+    core = max(cores)
+    own = cores - {core} or cores
+    os.sched_setaffinity(0, own)
     most = 20_000 if asked.quick else asked.rows
     points: list[Point] = []
     facts: dict[str, str] = {}
@@ -60,6 +63,11 @@ def main() -> None:
             idle = f"{server.memory_bytes() / 2**20:.0f} MB"
             facts.setdefault("memory of a worker that has answered once", idle)
             points += _by_rows(server, rows)
+            if rows == 10_000:
+                points += _by_policies(made, core)
+                os.sched_setaffinity(0, cores)
+                facts |= _by_workers(made, len(cores))
+                os.sched_setaffinity(0, own)
             if rows == most:
                 points += _by_clients(server)
                 facts |= _depth(server, rows) | _export(server, rows) | _memory(server)
@@ -68,9 +76,11 @@ def main() -> None:
     _report(points, facts, publish=asked.publish)
 
 
-def _cost(server: Server, path: str, clients: int = CONNECTIONS) -> float:
+def _cost(
+    server: Server, path: str, clients: int = CONNECTIONS, *, signed_in: bool = False
+) -> float:
     """The best of some rounds: what else the machine does only ever adds."""
-    asked = [request("GET", path, False)]
+    asked = [request("GET", path, signed_in)]
     talks = [Repeating(asked, b"HTTP/1.1 200") for _ in range(clients)]
     costs = []
     for _ in range(ROUNDS):
@@ -95,6 +105,36 @@ def _by_clients(server: Server) -> list[Point]:
         Point("page, by connected clients", clients, _cost(server, path, clients))
         for clients in (1, 16, 64, 256)
     ]
+
+
+def _by_policies(made: Databases, core: int) -> Iterator[Point]:
+    """Rules of the resource that is asked for, one for each role there is."""
+    models = str(TILTH.place)
+    for rules in (1, 10, 100):
+        environment = {"BENCH_RULES": str(rules), "PYTHONPATH": models}
+        ruled = replace(
+            TILTH, folder="tilth_policies", environment=environment, probe="/api/teams/1"
+        )
+        with serving(ruled, made.copy(f"rules-{rules}"), core) as server:
+            cost = _cost(server, "/api/heroes?limit=50", signed_in=True)
+            yield Point("page of one role, by rules of the policy", rules, cost)
+
+
+def _by_workers(made: Databases, most: int) -> dict[str, str]:
+    """Answers per second of a page that is dear enough for the client not to matter much.
+
+    On any core, as in production; the client needs a part of one.
+    """
+    asked = [request("GET", "/api/teams?limit=20&expand=heroes", False)]
+    found: list[float] = []
+    for workers in (1, most):
+        copy = made.copy(f"workers-{workers}")
+        with serving(TILTH, copy, None, "--workers", str(workers)) as server:
+            talks = [Repeating(asked, b"HTTP/1.1 200") for _ in range(CONNECTIONS)]
+            found.append(max(drive(server.port, talks, SECONDS * 5).per_second for _ in range(3)))
+    one, all_ = found
+    name = f"pages with many rows below, by 1 worker and by {most}"
+    return {name: f"{one:,.0f}/s and {all_:,.0f}/s ({all_ / one:.2f}×)"}
 
 
 def _by_models(models: int, core: int) -> Point:
