@@ -85,6 +85,18 @@ def violation(exc: IntegrityError, access: Access, pointer: str) -> ProblemError
     return _refused(fields, pointer, "check", sentence, Invalid)
 
 
+def table_of(exc: IntegrityError) -> str | None:
+    """The table whose row was refused, without its schema, as far as the database says it."""
+    named: str | None = getattr(getattr(exc.orig, "diag", None), "table_name", None)
+    columns = _told(exc)[2]
+    return named or (columns[0].rpartition(".")[0] or None if columns else None)
+
+
+def is_of(exc: IntegrityError, access: Access) -> bool:
+    """Where no table is told: whether a constraint of its name, or text, is one of the resource's."""
+    return bool(_columns_of(access, _told(exc)[1]))
+
+
 def broken_rule(pointer: str) -> ProblemError:
     """Of a trigger, whose own words are for the log: nobody knows which columns they speak of."""
     return invalid([Fault(pointer, "check", BREAKS_A_RULE)])
