@@ -16,9 +16,12 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     MetaData,
     Numeric,
+    PickleType,
     PrimaryKeyConstraint,
+    Sequence,
     String,
     Table,
     Text,
@@ -213,6 +216,31 @@ def test_no_difference_writes_nothing(database_url: str, trying: Trying) -> None
 
     assert tried.new() == []
     assert len(tried.history.scripts) == 1
+
+
+def test_a_type_that_sqlalchemy_makes_up_is_what_it_is_on_each(
+    database_url: str, trying: Trying
+) -> None:
+    tried = trying(database_url, hero(Column("lasts", Interval), Column("kept", PickleType)))
+
+    tried.new()
+
+    assert tried.remaining() == []
+
+
+def test_a_key_that_an_own_sequence_numbers_has_no_other(postgres_url: str, trying: Trying) -> None:
+    """SQLite has no sequences."""
+    metadata = MetaData()
+    numbers = Sequence("hero numbers", metadata=metadata)
+    Table("hero", metadata, Column("id", Integer, numbers, primary_key=True))
+    tried = trying(postgres_url, metadata)
+    tried.new()
+    tried.up()
+
+    assert tried.remaining() == []
+    assert tried.rows("SELECT nextval('\"hero numbers\"')") == [(1,)]
+    tried.down()
+    assert dict(tried.shape.others) == {}
 
 
 def test_a_renamed_column_keeps_its_values(database_url: str, trying: Trying) -> None:
