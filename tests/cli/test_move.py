@@ -189,6 +189,35 @@ def test_a_target_that_is_in_use_is_left_alone(
     assert sums(target) == before
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_target_that_was_migrated_is_refused_until_that_is_undone(
+    run: Run, tmp_path: Path, heroes_folder: Path, new_database: NewDatabase, kind: str
+) -> None:
+    (tmp_path / "app.py").write_text((heroes_folder / "app.py").read_text("utf-8"), "utf-8")
+    source, target = new_database("sqlite"), new_database(kind)
+    for url in (source, target):
+        here = {"cwd": tmp_path, "TILTH_DATABASE": url}
+        files = tmp_path / "migrations"
+        if not files.exists():
+            assert run("migrate", "new", "-m", "first", **here).code == 0
+        assert run("migrate", "up", **here).code == 0
+    with opened(source) as connection:
+        connection.execute(text("INSERT INTO team (id, name) VALUES (1, 'a')"))
+
+    refused = run("db", "move", source, target, "--app", "app.py", cwd=tmp_path)
+    run("migrate", "down", "base", "--assured", "it is empty", cwd=tmp_path, TILTH_DATABASE=target)
+    moved = run("db", "move", source, target, "--app", "app.py", cwd=tmp_path)
+    status = run("migrate", "status", "--json", cwd=tmp_path, TILTH_DATABASE=target)
+
+    assert refused.code == 1
+    assert "The target has been migrated" in refused.err
+    assert "tilth migrate down base" in refused.err
+    assert moved.code == 0, moved.err
+    assert status.document["pending"] == 0
+    with opened(target) as connection:
+        assert connection.scalars(text("SELECT name FROM team")).all() == ["a"]
+
+
 @pytest.mark.parametrize(
     ("target", "told"),
     [

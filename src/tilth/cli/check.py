@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import typer
 
 from tilth.app import Application
-from tilth.cli.discover import application_for
+from tilth.cli.discover import application_for, application_in, imported
+from tilth.cli.migrate.place import has_migrations
 from tilth.cli.talk import counted, finding_document, findings_text, print_document, say, stdout
+from tilth.cli.target import default_source, is_database_url, target_from
 from tilth.errors import Finding, SetupError
 
 Look = Callable[[Application], Sequence[Finding]]
@@ -19,7 +21,25 @@ OF_AUTH = ("auth.", "policy.", "settings.")
 
 def check(named: str | None, *, as_json: bool) -> None:
     """Exit code 1 when there is an error; warnings alone are no failure."""
-    _tell(_findings(named, Application.check), as_json=as_json)
+    try:
+        found = _checked(default_source() if named is None else named)
+    except SetupError as error:
+        found = error.findings
+    _tell(found, as_json=as_json)
+
+
+def _checked(source: str) -> Sequence[Finding]:
+    if is_database_url(source):
+        return application_for(source).check()
+    target = target_from(source)
+    app = application_in(imported(target), target)
+    found = app.check()
+    if any(finding.level == "error" for finding in found) or not has_migrations(target):
+        return found
+    # What runs migrations is imported only where there are some.
+    from tilth.cli.migrate.unwritten import unwritten_changes
+
+    return [*found, *unwritten_changes(target, app)]
 
 
 def doctor(named: str | None, *, only_auth: bool, as_json: bool) -> None:

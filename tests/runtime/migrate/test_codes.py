@@ -211,6 +211,21 @@ def test_a_code_is_told_where_it_applies_and_nowhere_else(
     assert (f"migrate.{code}" in told) == (way == "told"), told
 
 
+def test_types_of_tables_of_tilth_are_not_remarked_on(postgres_url: str, trying: Trying) -> None:
+    """SQLite has no such types."""
+    tried = trying(postgres_url)
+    tried.write(
+        "for name in ('tilth_event', 'event'):\n"
+        "    op.create_table(name, sa.Column('id', sa.Integer, primary_key=True),"
+        " sa.Column('body', sa.JSON))"
+    )
+
+    tried.up()
+
+    told = [each.subject for each in tried.warnings if each.code == "migrate.type"]
+    assert told == ["event.body"]
+
+
 @pytest.mark.parametrize("code", get_args(RiskCode) + get_args(HistoryCode))
 def test_every_code_is_explained(code: str) -> None:
     page = Path(__file__).parents[3] / "docs" / "errors" / "migrate.md"

@@ -16,11 +16,15 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     MetaData,
     Numeric,
+    PickleType,
     PrimaryKeyConstraint,
+    Sequence,
     String,
     Table,
+    Text,
     UniqueConstraint,
     func,
     text,
@@ -214,6 +218,31 @@ def test_no_difference_writes_nothing(database_url: str, trying: Trying) -> None
     assert len(tried.history.scripts) == 1
 
 
+def test_a_type_that_sqlalchemy_makes_up_is_what_it_is_on_each(
+    database_url: str, trying: Trying
+) -> None:
+    tried = trying(database_url, hero(Column("lasts", Interval), Column("kept", PickleType)))
+
+    tried.new()
+
+    assert tried.remaining() == []
+
+
+def test_a_key_that_an_own_sequence_numbers_has_no_other(postgres_url: str, trying: Trying) -> None:
+    """SQLite has no sequences."""
+    metadata = MetaData()
+    numbers = Sequence("hero numbers", metadata=metadata)
+    Table("hero", metadata, Column("id", Integer, numbers, primary_key=True))
+    tried = trying(postgres_url, metadata)
+    tried.new()
+    tried.up()
+
+    assert tried.remaining() == []
+    assert tried.rows("SELECT nextval('\"hero numbers\"')") == [(1,)]
+    tried.down()
+    assert dict(tried.shape.others) == {}
+
+
 def test_a_renamed_column_keeps_its_values(database_url: str, trying: Trying) -> None:
     tried = trying(database_url, hero(Column("nick", String), Index("ix_nick", "nick")))
     tried.new()
@@ -259,8 +288,48 @@ def test_a_column_is_never_dropped_in_silence(database_url: str, trying: Trying)
         other.new()
 
     assert "hero.nick" in refused.value.message
-    assert "--rename hero.nick:alias  or  --drop hero.nick" in str(refused.value.hint)
+    assert str(refused.value.hint).splitlines()[1:] == [
+        '    tilth migrate new -m "…" --rename hero.nick:alias',
+        "    hero.nick: --rename hero.nick:alias  or  --drop hero.nick",
+    ]
     assert len(other.history.scripts) == 1
+
+
+def test_names_that_are_not_alike_are_offered_and_the_command_line_does_it(
+    database_url: str, trying: Trying
+) -> None:
+    tried = trying(database_url, hero(Column("nick", String), Column("note", String)))
+    tried.new()
+    moved = hero(Column("size", Integer), Column("handle", Text), Column("notes", String))
+    other = tried.with_models(moved)
+
+    with pytest.raises(CommandError) as refused:
+        other.new()
+
+    line = str(refused.value.hint).splitlines()[1]
+    words = line.partition("…")[2].split()[1:]
+    assert words[::2] == ["--rename", "--rename"]
+    assert "hero.note:notes" in words
+    assert "--rename hero.nick:handle" in str(refused.value.hint)
+    other.new(renames=words[1::2])
+    assert other.remaining() == []
+
+
+def test_a_table_in_a_schema_is_renamed(postgres_url: str, trying: Trying) -> None:
+    """SQLite has no schemas."""
+    old, new = MetaData(), MetaData()
+    Table("crew", old, Column("id", Integer, primary_key=True), schema="shop")
+    Table("staff", new, Column("id", Integer, primary_key=True), schema="shop")
+    tried = trying(postgres_url, old)
+    tried.new()
+    other = tried.with_models(new)
+
+    with pytest.raises(CommandError, match=r"shop\.crew") as refused:
+        other.new()
+    other.new(renames=["shop.crew:shop.staff"])
+
+    assert "--rename shop.crew:shop.staff\n" in str(refused.value.hint)
+    assert other.remaining() == []
 
 
 def test_a_required_column_needs_a_value_for_the_rows_there_are(

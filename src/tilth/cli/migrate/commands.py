@@ -123,7 +123,10 @@ def plan(
 def status(
     app: AppOption = None, as_json: JsonOption = False, traceback: TracebackOption = False
 ) -> None:
-    """Tell what is applied, what is pending, and whether the database has drifted."""
+    """Tell what is applied, what is pending, and whether database or models have drifted.
+
+    Exit code 0 whatever there is to tell; check is what fails in CI.
+    """
     from tilth.cli.migrate.status import status
     from tilth.cli.talk import telling_failures
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -34,7 +36,9 @@ def new(
         if is_empty:
             found, made = Found(), [Draft(message, "expand", "pass", "pass")]
         else:
-            found = find(project, history, _answers(renames, drops, fills, as_json=as_json))
+            answers = _answers(renames, drops, fills, as_json=as_json)
+            answers = replace(answers, command=_command(named, message, answers))
+            found = find(project, history, answers)
             is_file = project.url.drivername == "sqlite"
             made = drafts(message, found.steps, in_one=is_file)
         paths = write(project, history, made, set(found.imports))
@@ -61,6 +65,16 @@ def _answers(
         (lambda question: typer.confirm(question, err=True)) if is_asked else None,
         (lambda question: str(typer.prompt(question, err=True))) if is_asked else None,
     )
+
+
+def _command(named: str | None, message: str, answers: Answers) -> str:
+    """What was called, as a shell takes it."""
+    words = ["tilth", "migrate", "new", "-m", message]
+    words += ["--app", named] if named else []
+    for flag, given in (("--rename", answers.renames), ("--drop", sorted(answers.drops))):
+        words += [word for each in given for word in (flag, each)]
+    words += [word for each in answers.fills.items() for word in ("--fill", "=".join(each))]
+    return shlex.join(words)
 
 
 def _fill_from(text: str) -> tuple[str, str]:

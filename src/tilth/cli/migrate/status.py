@@ -11,18 +11,21 @@ from tilth.cli.talk import print_document, say, stdout
 from tilth.kit.text import sentence_list
 from tilth.runtime.migrate.explaining import explained
 from tilth.runtime.migrate.state import RevisionState, State, read_state
+from tilth.runtime.migrate.trying.unwritten import Unwritten, unwritten
 
 
 def status(named: str | None, *, as_json: bool) -> None:
+    """Exit code 0 whatever there is to tell: tilth migrate check is what fails in CI."""
     project = project_for(named)
     history = history_of(project, one_head=False)
     with explained(project.url):
         state = read_state(project, history)
+    models = unwritten(project, history) if history.scripts else Unwritten()
     if as_json:
-        print_document(_document(state))
+        print_document(_document(state, models))
     for each in () if as_json else state.revisions:
         stdout().print(Text(_line(each)))
-    for note in _notes(state, len(history.heads)):
+    for note in _notes(state, models, len(history.heads)):
         say(note)
 
 
@@ -32,7 +35,7 @@ def _line(each: RevisionState) -> str:
     return f"{told:<17}{each.phase:<9} {each.name}{'  (edited)' if each.is_edited else ''}"
 
 
-def _notes(state: State, heads: int) -> Iterator[str]:
+def _notes(state: State, models: Unwritten, heads: int) -> Iterator[str]:
     if not state.revisions:
         yield 'There is no revision yet: tilth migrate new -m "first tables"'
     elif state.pending:
@@ -45,13 +48,17 @@ def _notes(state: State, heads: int) -> Iterator[str]:
         yield f"The database is at {sentence_list(state.unknown)}, which no file has."
     if state.has_drifted:
         yield (
-            "The database does not look as its last revision left it: somebody changed it by hand. "
-            "tilth migrate check tells whether the models are what the revisions make."
+            "The database does not look as its last revision left it: somebody changed it by hand."
         )
+    if models.changes:
+        yield "The models are not what the revisions make. Write it down: tilth migrate new"
+        yield from (f"  {each}" for each in models.changes)
+    if models.reason:
+        yield f"Whether the models are what the revisions make is not known: {models.reason}"
     yield from (f"{each}." for each in state.loose)
 
 
-def _document(state: State) -> dict[str, object]:
+def _document(state: State, models: Unwritten) -> dict[str, object]:
     return {
         "revisions": [
             {
@@ -68,4 +75,5 @@ def _document(state: State) -> dict[str, object]:
         "unknown": list(state.unknown),
         "drifted": state.has_drifted,
         "loose": list(state.loose),
+        "models_differ": None if models.reason else list(models.changes),
     }

@@ -44,6 +44,11 @@ def delete(session: Session, *gone: Any) -> None:
         raise still_referenced() from exc
 
 
+def is_tree(model: type) -> bool:
+    """Its rows may refer to each other."""
+    return bool(_own_references(class_mapper(model)))
+
+
 def _delete_all(session: Session, gone: Sequence[Any]) -> None:
     if any(_own_references(class_mapper(type(entity))) for entity in gone):
         _delete_from_a_tree(session, gone)
@@ -90,7 +95,8 @@ def _own_references(mapper: Mapper[Any]) -> list[Column[Any]]:
     found: dict[Column[Any], None] = {}
     for relation in mapper.relationships:
         is_own = relation.mapper.base_mapper is mapper.base_mapper
-        if is_own and relation.direction is not RelationshipDirection.MANYTOMANY:
+        writes = not relation.viewonly
+        if is_own and writes and relation.direction is not RelationshipDirection.MANYTOMANY:
             is_here = relation.direction is RelationshipDirection.MANYTOONE
             columns = relation.local_columns if is_here else relation.remote_side
             found |= dict.fromkeys(each for each in columns if isinstance(each, Column))

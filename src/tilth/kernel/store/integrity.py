@@ -67,11 +67,6 @@ def kind_of(exc: IntegrityError) -> str:
     return _told(exc)[0]
 
 
-def table_of(exc: IntegrityError) -> str | None:
-    """As PostgreSQL names it: of a foreign key, the one that refers."""
-    return getattr(getattr(exc.orig, "diag", None), "table_name", None)
-
-
 def violation(exc: IntegrityError, access: Access, pointer: str) -> ProblemError:
     """A 409 or 422 that names the fields, as far as the caller may read them.
 
@@ -88,6 +83,18 @@ def violation(exc: IntegrityError, access: Access, pointer: str) -> ProblemError
     is_telling = name is not None and _is_known(access, name)
     sentence = f"Does not hold: {name}." if is_telling else BREAKS_A_RULE
     return _refused(fields, pointer, "check", sentence, Invalid)
+
+
+def table_of(exc: IntegrityError) -> str | None:
+    """The table whose row was refused, without its schema, as far as the database says it."""
+    named: str | None = getattr(getattr(exc.orig, "diag", None), "table_name", None)
+    columns = _told(exc)[2]
+    return named or (columns[0].rpartition(".")[0] or None if columns else None)
+
+
+def is_of(exc: IntegrityError, access: Access) -> bool:
+    """Where no table is told: whether a constraint of its name, or text, is one of the resource's."""
+    return bool(_columns_of(access, _told(exc)[1]))
 
 
 def broken_rule(pointer: str) -> ProblemError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -19,9 +20,11 @@ from tilth.kernel.policy.policy import Action
 from tilth.kernel.store import entities
 from tilth.kernel.store.apply import Change, apply, checked, delete_and_tell, identity, owner_of
 from tilth.kernel.store.cascades import tell_what_changed, watched_at_change
+from tilth.kernel.store.deletion import is_tree
 from tilth.kernel.store.insertion import insert_many
 from tilth.kernel.store.integrity import is_raised_by_a_trigger, not_kept
 from tilth.kernel.store.linking import ends_of, put_links
+from tilth.kernel.store.outbox import write_events
 from tilth.kernel.store.passed_over import no_row_passed_over
 from tilth.kernel.store.record import NamedBinds, Record, Wish
 from tilth.kernel.store.scope import Scope
@@ -31,6 +34,9 @@ from tilth.kernel.store.upkeep import keep_up, new_values
 from tilth.kernel.store.validation import faults_of, found_at
 from tilth.kernel.store.verdicts import check_masks, rules_of
 from tilth.kernel.store.where import sql_of
+
+ROWS_OF_A_PART = 500
+"""Of a set that is changed: what is held in memory at once."""
 
 
 def create_many(scope: Scope, plans: Sequence[WritePlan], *, mapped: bool = False) -> list[Change]:
@@ -174,6 +180,38 @@ def change_found(
     changes = _updated(scope, each, plans, rows)
     put_links(scope, (e for key, row in rows.items() for e in ends_of(plans[key], row, key)))
     return changes
+
+
+def change_in_parts(
+    scope: Scope,
+    each: WritePlan,
+    matching_keys: Callable[[], list[Key]],
+    done: Callable[[Sequence[Change]], None],
+) -> int:
+    """Every row that matches is changed, or none, some at a time in memory; answers how many.
+
+    Which they are is known, and they are locked, before the first is changed: what is changed does
+    not decide it. done: told of each part, whose events are written then.
+    """
+    keys = matching_keys()
+    if scope.session.get_bind().dialect.name != "sqlite":
+        locked = scope.records.lock_many(scope.session, each.rights, keys)
+        keys = [key for key in matching_keys() if key in locked]
+    size = len(keys) if _goes_whole(each) else ROWS_OF_A_PART
+    for start in range(0, len(keys), max(size, 1)):
+        part = keys[start : start + size]
+        told, seen = len(scope.events), len(scope.seen)
+        done(change_found(scope, each, partial(list, part)))
+        # A savepoint around this that is rolled back takes the written ones along.
+        write_events(scope.session, scope.outbox, scope.events[told:])
+        del scope.events[told:], scope.seen[seen:]
+    return len(keys)
+
+
+def _goes_whole(each: WritePlan) -> bool:
+    """Rows of a tree are deleted together: those above would still be referred to."""
+    is_kept = each.resource.upkeep.deleted_at is not None
+    return each.action == "delete" and not is_kept and is_tree(each.resource.model)
 
 
 def _updated(

@@ -148,6 +148,25 @@ class Records:
                 found[key] = question.answer(asked, row[question.keys :])
         return found
 
+    def lock_many(self, session: Session, rights: Rights, keys: Sequence[Key]) -> set[Key]:
+        """Against other writers, until the transaction ends. Answers those that are there."""
+        access = rights.access
+        columns = [access.resource.fields[name].expression for name in access.resource.key]
+        asked = (
+            select(*columns)
+            .select_from(stored_rows(access).rows)
+            .where(_is_one_of(columns))
+            .order_by(*columns)
+            .with_for_update(of=list(access.resource.tables))
+            .execution_options(**{BATCH: True})
+        )
+        locked: set[Key] = set()
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            part = keys[start : start + ROWS_AT_ONCE]
+            listed = [key[0] for key in part] if len(columns) == 1 else list(part)
+            locked.update(tuple(row) for row in session.execute(asked, {"keys": listed}))
+        return locked
+
     def _question(self, wish: Wish) -> Question:
         identity = wish.identity
         if identity in self._known:

@@ -12,6 +12,9 @@ from sqlalchemy import Connection, Row, inspect
 
 from tilth.runtime.migrate.quoting import literally, quoter
 
+BATCHES_TOLD = "tilth_batches_told"
+"""Execution option of a connection that only tries: given a batch, its table, schema and rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filling:
@@ -47,6 +50,9 @@ def fill(
     if connection.dialect.name == "sqlite" or not keys:
         _at_once(connection, filling)
         return
+    tell = connection.get_execution_options().get(BATCHES_TOLD)
+    if tell is not None:
+        tell(_batch(filling, keys, keys)[0], table, schema, batch_rows)
     with context.autocommit_block():
         committing = context.connection
         assert committing is not None
@@ -88,14 +94,20 @@ def _next_edge(
 def _update(
     connection: Connection, filling: Filling, after: Sequence[Any] | None, last: Sequence[Any]
 ) -> int:
+    statement, values = _batch(filling, after, last)
+    return connection.execute(literally(statement, values), values).rowcount
+
+
+def _batch(
+    filling: Filling, after: Sequence[Any] | None, last: Sequence[Any]
+) -> tuple[str, dict[str, Any]]:
     beyond, values = _compared(filling, ">", after, "a")
     until, more = _compared(filling, "<=", last, "b")
-    values |= more
     statement = (
         f"UPDATE {filling.place} SET {filling.column} = {filling.value}"
         f" WHERE ({filling.where}){beyond}{until}"
     )
-    return connection.execute(literally(statement, values), values).rowcount
+    return statement, values | more
 
 
 def _compared(

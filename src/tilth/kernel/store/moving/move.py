@@ -85,8 +85,12 @@ def _leave_references(writing: Connection) -> None:
 
 
 def _history(reading: Connection) -> list[Table]:
-    table = Table(HISTORY, MetaData(), Column("version_num", String(128), primary_key=True))
+    table = _version_table()
     return [table] if existing(reading, [table]) else []
+
+
+def _version_table() -> Table:
+    return Table(HISTORY, MetaData(), Column("version_num", String(128), primary_key=True))
 
 
 def _begun(
@@ -96,12 +100,7 @@ def _begun(
     with writing.begin():
         found = progress_of(writing)
         if found is None:
-            in_use = existing(writing, tables)
-            if in_use:
-                raise CommandError(
-                    f"The target already has {sentence_list(in_use)}.",
-                    "Name a database without these tables: they are made there.",
-                )
+            _require_unused(writing, tables)
             make_tables(writing, tables)
             begin_progress(writing, origin, tables)
             found = progress_of(writing)
@@ -115,6 +114,29 @@ def _begun(
             "Go on with that one, or delete the target and begin again.",
         )
     return True, done
+
+
+def _require_unused(writing: Connection, tables: Sequence[Table]) -> None:
+    """What is left of a history that was undone is nobody's: it comes from the source."""
+    history = _version_table()
+    in_use = existing(writing, tables)
+    is_migrated = bool(existing(writing, [history]))
+    if is_migrated and not writing.scalar(select(func.count()).select_from(history)):
+        history.drop(writing)
+        in_use = [name for name in in_use if name != HISTORY]
+        is_migrated = False
+    if not (in_use or is_migrated):
+        return
+    if is_migrated:
+        raise CommandError(
+            f"The target has been migrated: it has {sentence_list(dict.fromkeys([*in_use, HISTORY]))}.",
+            "A move makes the tables itself and takes what has been migrated along. Name an empty "
+            "database, or undo the migrations of this one: tilth migrate down base.",
+        )
+    raise CommandError(
+        f"The target already has {sentence_list(in_use)}.",
+        "Name a database without these tables: they are made there.",
+    )
 
 
 def _count(reading: Connection, table: Table) -> int:

@@ -18,7 +18,7 @@ from tilth.kernel.plan.merge import plan_merge, unique_fields
 from tilth.kernel.plan.write import permitted, plan_update, plan_write
 from tilth.kernel.schema.given import json_given
 from tilth.kernel.store.apply import Change, apply
-from tilth.kernel.store.many import change_found, create_many
+from tilth.kernel.store.many import change_in_parts, create_many
 from tilth.kernel.store.merge import merge
 from tilth.kernel.store.objects.query import Query
 from tilth.kernel.store.objects.selection import keys_selected, selection_of
@@ -94,9 +94,7 @@ def _changed(scope: Scope, query: Query[Any], each: WritePlan) -> int:
         chosen = selection_of(query, scope.records.dialect)
         return [tuple(row) for row in scope.session.execute(keys_selected(chosen))]
 
-    changed = change_found(scope, each, keys)
-    _seal(scope, query, changed)
-    return len(changed)
+    return change_in_parts(scope, each, keys, lambda changed: _seal(scope, query, changed))
 
 
 def _seal(scope: Scope, query: Query[Any], changed: Sequence[Change]) -> None:

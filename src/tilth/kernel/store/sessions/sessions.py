@@ -18,6 +18,7 @@ from tilth.kernel.store.scope import Scope
 from tilth.kernel.store.sessions.engines import Engines
 from tilth.kernel.store.sessions.flushes import WORK, keep_events, own_work
 from tilth.kernel.store.sessions.loads import ENDPOINT, give_up_restricted, seal, watch_loads
+from tilth.kernel.store.sessions.refusals import fields_told
 from tilth.kernel.store.validation import validate_flushes
 
 Explain = Callable[[BaseException], TilthError | None]
@@ -105,8 +106,9 @@ class Sessions:
             engine = self.engines.engine(writes=writes)
             with self._make(bind=engine, info=info) as session:
                 scope = session.info[WORK] = begin(session)
-                yield scope, session
-                session.commit()
+                with fields_told(scope):
+                    yield scope, session
+                    session.commit()
 
     @asynccontextmanager
     async def in_loop(
@@ -120,8 +122,9 @@ class Sessions:
             async with self._make_in_loop(engine, info) as session:
                 inner = cast(UnitSession, session.sync_session)
                 scope = session.info[WORK] = begin(inner)
-                yield scope, session, inner
-                await session.commit()
+                with fields_told(scope):
+                    yield scope, session, inner
+                    await session.commit()
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, event
 from tilth.errors import Finding
 from tilth.kernel.store.drivers.sqlite_file import sqlite_file_from
 from tilth.kernel.store.sync import sync_engine
+from tilth.runtime.migrate.backfill import BATCHES_TOLD
 from tilth.runtime.migrate.context import heads_of
 from tilth.runtime.migrate.databases import is_outside_transaction, scratch_engine
 from tilth.runtime.migrate.history import History
@@ -27,6 +28,7 @@ from tilth.runtime.migrate.safety.guard import Guard
 from tilth.runtime.migrate.safety.locking import table_of
 from tilth.runtime.migrate.safety.rows import Rows
 from tilth.runtime.migrate.sqlite.rebuild import PREFIX
+from tilth.runtime.migrate.sqlite.tokens import tokens_of, unquoted
 from tilth.runtime.migrate.writing.find import replay
 
 ROWS_PER_SECOND = 400_000
@@ -36,6 +38,9 @@ _UNTOLD = re.compile(
     r"\s*(SELECT|SHOW|PRAGMA|LOCK|SET LOCAL|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT)\b",
     re.IGNORECASE,
 )
+_FILLERS = ("IF", "NOT", "EXISTS", "ONLY", "CONCURRENTLY")
+_OF_FILE = "writers wait"
+"""The lock of everything that SQLite writes."""
 _SCANS = re.compile(
     r"CREATE\s+(UNIQUE\s+)?INDEX|VALIDATE|ADD\s+CONSTRAINT(?!.*NOT VALID)|SET\s+NOT\s+NULL|^UPDATE|^DELETE",
     re.IGNORECASE | re.DOTALL,
@@ -98,6 +103,7 @@ def _planned(
 
     def begin(step: RevisionStep) -> None:
         guard.begin(step)
+        watching.is_active = True
         reasons = [f"{each.reason} {each.remedy}" for each in irreversible_findings(step.revision)]
         script = step.revision
         planned.append(
@@ -106,7 +112,7 @@ def _planned(
             )
         )
 
-    watching = _Watching(guard, rows, lambda each: planned[-1].statements.append(each))
+    watching = _Watching(project, guard, rows, lambda each: planned[-1].statements.append(each))
     run = Run(project, history, engine, watch=watching.watch, say=lambda _: None, each=begin)
     with _told(engine, watching):
         make_steps(run, lambda heads: steps_up(run, heads, target))
@@ -114,25 +120,31 @@ def _planned(
 
 
 class _Watching:
-    """Between an operation and its statements. target: the table of the one that is being made."""
+    """From the begin of a revision on. target: the table of the operation that is being made."""
 
-    def __init__(self, guard: Guard, rows: Rows, add: Callable[[PlannedStatement], None]) -> None:
+    def __init__(
+        self, project: Project, guard: Guard, rows: Rows, add: Callable[[PlannedStatement], None]
+    ) -> None:
         self.guard, self.rows, self.add = guard, rows, add
+        self.own = {name.rpartition(".")[2] for name in project.own_tables}
         self.target: tuple[str, str | None] | None = None
         self.is_active = False
 
     def watch(
         self, context: MigrationContext, operation: MigrateOperation, make: Callable[[], Any]
     ) -> Any:
-        self.target, self.is_active = table_of(operation), True
+        self.target = table_of(operation)
         try:
             return self.guard.watch(context, operation, make)
         finally:
-            self.is_active = False
+            self.target = None
 
     def tell(self, sql: str, probed: Probed) -> None:
         plain = " ".join(sql.split())
-        table, schema = self.target or (probed.table, None)
+        named = table_in(plain)
+        # SQLite makes what was asked of one table when the next one is asked for.
+        target = (named.removeprefix(PREFIX), None) if probed.lock == _OF_FILE else self.target
+        table, schema = target or (probed.table or named, None)
         rows = self.rows.estimate(table, schema) if table else 0
         rewrites = probed.rewrites or plain.startswith(f'INSERT INTO "{PREFIX}')
         costs = rows if rewrites or _SCANS.search(plain) else 0
@@ -140,19 +152,45 @@ class _Watching:
             PlannedStatement(plain, table, probed.lock, rewrites, rows, costs / ROWS_PER_SECOND)
         )
 
+    def tell_batches(self, sql: str, table: str, schema: str | None, batch_rows: int) -> None:
+        """Of a statement that is not made, since there are no rows in the scratch database."""
+        rows = self.rows.estimate(table, schema)
+        lock = f"ROW EXCLUSIVE, {batch_rows:,} rows at a time"
+        self.add(PlannedStatement(sql, table, lock, False, rows, rows / ROWS_PER_SECOND))
+
+    def is_told(self, sql: str) -> bool:
+        """All but questions, and what Tilth and Alembic write down about the revision."""
+        return self.is_active and not _UNTOLD.match(sql) and table_in(sql) not in self.own
+
+
+def table_in(sql: str) -> str:
+    """The one that a statement is about, without its schema; "" for none."""
+    tokens = tokens_of(sql)
+    for place, token in enumerate(tokens[:-1]):
+        if token.word in ("TABLE", "INTO", "FROM", "ON") or (place == 0 and token.word == "UPDATE"):
+            names = [each for each in tokens[place + 1 : place + 7] if each.word not in _FILLERS]
+            dotted = names[2:3] if names[1:2] and names[1].text == "." else names[:1]
+            return "".join(map(unquoted, dotted))
+    return ""
+
 
 @contextmanager
 def _told(engine: Engine, watching: _Watching) -> Iterator[None]:
-    def before(connection: Connection, cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
-        if not watching.is_active or _UNTOLD.match(sql):
+    def before(
+        connection: Connection, cursor: Any, sql: str, parameters: Any, _: Any, is_many: bool
+    ) -> None:
+        if not watching.is_told(sql):
             return
         watching.is_active = False
         try:
-            probed = _probed(connection, sql, parameters)
+            probed = _probed(
+                connection, sql, parameters[0] if is_many and parameters else parameters
+            )
         finally:
             watching.is_active = True
         watching.tell(sql, probed)
 
+    engine.update_execution_options(**{BATCHES_TOLD: watching.tell_batches})
     event.listen(engine, "before_cursor_execute", before)
     try:
         yield
@@ -162,7 +200,7 @@ def _told(engine: Engine, watching: _Watching) -> Iterator[None]:
 
 def _probed(connection: Connection, sql: str, parameters: Any) -> Probed:
     if connection.dialect.name == "sqlite":
-        return Probed(lock="writers wait")
+        return Probed(lock=_OF_FILE)
     if is_outside_transaction(connection):
         return Probed(lock="SHARE UPDATE EXCLUSIVE" if "CONCURRENTLY" in sql.upper() else "ROW")
     return probe(connection, sql, parameters)

@@ -24,6 +24,7 @@ from tilth.runtime.migrate.revisions import irreversible_findings, model_imports
 from tilth.runtime.migrate.run import Run, make_steps, name_of, phase_of
 from tilth.runtime.migrate.shape import Shape
 from tilth.runtime.migrate.trying.sample_rows import clear_tables, contents, fill_tables
+from tilth.runtime.migrate.trying.unwritten import models_differ
 
 Rows = dict[str, list[dict[str, str]]]
 
@@ -73,12 +74,7 @@ def _of_models(project: Project, engine: Engine) -> Iterator[Finding]:
         want = shape_of_models(connection, project.metadatas)
     changes = changes_between(have, want)
     if changes:
-        yield finding_of(
-            "models_differ",
-            "models",
-            f"are not what the revisions make: {sentence_list(map(str, changes))}.",
-            'Write it down: tilth migrate new -m "…".',
-        )
+        yield models_differ(tuple(map(str, changes)))
 
 
 def _proved(run: Run, script: Script) -> Iterator[Finding]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 
 from tilth.errors import CommandError
-from tilth.kit.text import sentence_list
 from tilth.runtime.migrate.compare import Change, changes_between, order_differs
 from tilth.runtime.migrate.databases import schemas_of, scratch_engine, shape_of, shape_of_models
 from tilth.runtime.migrate.history import History
@@ -34,6 +33,7 @@ from tilth.runtime.migrate.writing.steps import (
     table_steps,
     tables_of,
 )
+from tilth.runtime.migrate.writing.undecided import losses, undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Answers:
     """What a person has decided. renames: as on the command line. drops: "hero.age" or "hero".
 
     fills: "hero.age" → a value for the rows there are. ask: None where there is nobody.
+    command: what was called, with all of this, to be told with what else it has to say.
     """
 
     renames: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Answers:
     fills: Mapping[str, str] = field(default_factory=dict)
     ask: Callable[[str], bool] | None = None
     ask_value: Callable[[str], str] | None = None
+    command: str = 'tilth migrate new -m "…"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ def _shapes(project: Project, connection: Connection) -> tuple[Shape, Shape]:
 
 def _decided_renames(project: Project, engine: Engine, answers: Answers) -> Iterator[Rename]:
     """Made in the scratch database, whose server then knows everything by its new name."""
-    given = [rename_from(text) for text in answers.renames]
+    with engine.connect() as connection:
+        tables = shape_of(connection, schemas_of(project.metadatas)).tables
+    given = [rename_from(text, tables) for text in answers.renames]
     for rename in sorted(given, key=lambda each: each.is_column):
         with engine.connect() as connection:
             require_possible(rename, *_shapes(project, connection))
@@ -109,7 +113,10 @@ def _decided_renames(project: Project, engine: Engine, answers: Answers) -> Iter
     refused: set[str] = set(answers.drops)
     while (candidate := _candidate(project, engine, refused)) is not None:
         if answers.ask is None:
-            raise _undecided(project, engine, answers)
+            with engine.connect() as connection:
+                have, want = _shapes(project, connection)
+            changes = changes_between(have, want)
+            raise undecided(changes, have, want, answers.drops, answers.command)
         if answers.ask(_question(candidate)):
             _make(engine, candidate)
             yield candidate
@@ -143,28 +150,6 @@ def _make(engine: Engine, rename: Rename) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {place} RENAME " + part)
 
 
-def _undecided(project: Project, engine: Engine, answers: Answers) -> CommandError:
-    with engine.connect() as connection:
-        have, want = _shapes(project, connection)
-    changes = changes_between(have, want)
-    maybe = [
-        each for each in candidates(changes, have, want) if _old_name(each) not in answers.drops
-    ]
-    lost = [each for each in _losses(changes) if each not in answers.drops]
-    lines = [f"--rename {each.flag}  or  --drop {_old_name(each)}" for each in maybe]
-    told = {_old_name(each) for each in maybe}
-    lines += [f"--drop {each}" for each in lost if each not in told]
-    return CommandError(
-        f"The models no longer have {sentence_list(lost)}, whose values would be lost.",
-        "Say what became of it:\n    " + "\n    ".join(lines),
-    )
-
-
-def _losses(changes: Sequence[Change]) -> list[str]:
-    columns = [f"{each.table}.{each.name}" for each in changes if each.kind == "drop column"]
-    return [*columns, *(each.name for each in changes if each.kind == "drop table")]
-
-
 def _found(
     project: Project,
     engine: Engine,
@@ -174,7 +159,7 @@ def _found(
 ) -> Found:
     have, want = shapes
     changes = changes_between(have, want)
-    _require_drops(changes, answers, project, engine)
+    _require_drops(changes, shapes, answers)
     fills = dict(_fills(changes, have, want, project, answers))
     with engine.connect() as connection:
         existing = existing_metadata(connection, have, schemas_of(project.metadatas))
@@ -196,12 +181,12 @@ def _found(
 
 
 def _require_drops(
-    changes: Sequence[Change], answers: Answers, project: Project, engine: Engine
+    changes: Sequence[Change], shapes: tuple[Shape, Shape], answers: Answers
 ) -> None:
-    undecided = [each for each in _losses(changes) if each not in answers.drops]
-    if undecided and answers.ask is None:
-        raise _undecided(project, engine, answers)
-    for each in undecided:
+    open_ones = [each for each in losses(changes) if each not in answers.drops]
+    if open_ones and answers.ask is None:
+        raise undecided(changes, *shapes, answers.drops, answers.command)
+    for each in open_ones:
         if answers.ask is not None and not answers.ask(f"Drop {each}, with all of its values?"):
             raise CommandError(
                 f"{each} is not to be dropped, and the models do not have it.",

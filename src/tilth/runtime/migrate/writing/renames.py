@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -13,6 +13,8 @@ from tilth.runtime.migrate.shape import Shape, TableShape
 
 ALIKE_TABLES = 0.5
 ALIKE_COLUMNS = 0.6
+OFFERED = 3
+"""New names that are told of each that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,8 @@ class Rename:
         return f"{self.table}.{self.old}:{self.new}" if self.is_column else f"{self.old}:{self.new}"
 
 
-def rename_from(text: str) -> Rename:
-    """ "hero.nick:nickname" or "hero:heroes". Raises CommandError."""
+def rename_from(text: str, tables: Container[str]) -> Rename:
+    """ "hero.nick:nickname" or "hero:heroes", "shop.hero:shop.heroes". Raises CommandError."""
     old, colon, new = text.partition(":")
     if not (colon and old and new):
         raise CommandError(
@@ -39,7 +41,7 @@ def rename_from(text: str) -> Rename:
             "Write hero.nick:nickname for a column, hero:heroes for a table.",
         )
     table, dot, column = old.rpartition(".")
-    if not dot:
+    if not dot or old in tables:
         return Rename(old, old, new, is_column=False)
     return Rename(table, column, new.removeprefix(f"{table}."))
 
@@ -85,6 +87,42 @@ def candidates(changes: Iterable[Change], have: Shape, want: Shape) -> Iterator[
             yield Rename(table, old, new)
 
 
+def offers(changes: Iterable[Change], have: Shape, want: Shape) -> Mapping[str, Sequence[Rename]]:
+    """What each that is gone may be called now, the likeliest first, also where it is not likely.
+
+    By the name it was: "hero.nick", "hero".
+    """
+    known = list(changes)
+    likely = {(each.table, each.old, each.new) for each in candidates(known, have, want)}
+    offered: dict[str, Sequence[Rename]] = {}
+    for gone in known:
+        if gone.kind not in ("drop column", "drop table"):
+            continue
+        new = [
+            each.name
+            for each in known
+            if each.kind == gone.kind.replace("drop", "add")
+            and (gone.kind == "drop table" or each.table == gone.table)
+        ]
+        found = [
+            Rename(gone.table, gone.name, each, is_column=gone.kind == "drop column")
+            for each in new
+        ]
+        found.sort(
+            key=lambda each: (
+                (each.table, each.old, each.new) not in likely,
+                -_alike_names(each.old, each.new),
+            )
+        )
+        is_column = gone.kind == "drop column"
+        offered[f"{gone.table}.{gone.name}" if is_column else gone.name] = found[:OFFERED]
+    return offered
+
+
+def _alike_names(old: str, new: str) -> float:
+    return SequenceMatcher(None, old.lower(), new.lower()).ratio()
+
+
 def _tables(changes: list[Change], have: Shape, want: Shape) -> Iterator[Rename]:
     gone = [each.name for each in changes if each.kind == "drop table"]
     came = [each.name for each in changes if each.kind == "add table"]
@@ -113,7 +151,7 @@ def likeness(have: TableShape, old: str, want: TableShape, new: str) -> float:
     )
     if places[0] == places[1]:
         return 1.0
-    return SequenceMatcher(None, old.lower(), new.lower()).ratio()
+    return _alike_names(old, new)
 
 
 def _best(scored: list[tuple[float, str, str]], least: float) -> Iterator[tuple[str, str]]:

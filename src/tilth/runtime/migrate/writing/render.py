@@ -17,6 +17,7 @@ from sqlalchemy import (
     Constraint,
     Index,
     MetaData,
+    Sequence,
     Table,
 )
 from sqlalchemy.schema import DefaultClause
@@ -82,9 +83,19 @@ class Renderer:
         return f"op.create_table({body}\n)"
 
     def column(self, column: Column[Any]) -> str:
+        if self.sequence(column) is not None:
+            # Otherwise it would get one more, as every key that counts.
+            column = column._copy()
+            column.autoincrement = False
         text = str(render._render_column(column, self._context))
         self.imports |= set(self._context.imports or ())
         return text
+
+    def sequence(self, column: Column[Any]) -> Sequence | None:
+        """What the application numbers its new rows from, where the database has such a thing."""
+        default: object = column.default
+        is_own = isinstance(default, Sequence) and not default.optional
+        return default if is_own and self.dialect.supports_sequences else None
 
     def server_default(self, column: Column[Any]) -> str:
         """As it is written behind `server_default=`."""
@@ -142,10 +153,12 @@ class Renderer:
             bare = type_.copy()
             bare.create_constraint = False
             return render._repr_type(bare, context)
-        if isinstance(type_, TypeDecorator) and not getattr(type_, "_variant_mapping", None):
+        module = type(type_).__module__
+        # Those of SQLAlchemy, such as Interval, know themselves what they are where.
+        is_own = isinstance(type_, TypeDecorator) and not module.startswith("sqlalchemy.")
+        if is_own and not getattr(type_, "_variant_mapping", None):
             plain = type_.load_dialect_impl(self.dialect)
             return render._repr_type(plain, context)
-        module = type(type_).__module__
         if isinstance(type_, TypeDecorator) or module.startswith("sqlalchemy."):
             return False
         context.imports.add(f"import {module}")

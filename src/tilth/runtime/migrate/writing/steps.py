@@ -103,12 +103,24 @@ def table_steps(changes: list[Change], sides: Sides, render: Renderer) -> Iterat
     """New and dropped tables with everything that belongs to them."""
     added = [sides.want_tables[each.name] for each in changes if each.kind == "add table"]
     dropped = [sides.have_tables[each.name] for each in changes if each.kind == "drop table"]
+    others = [table for table in sides.want_tables.values() if table not in added]
+    known = set(_sequences(others, render))
+    new = [each for each in dict.fromkeys(_sequences(added, render)) if each not in known]
+    for number, name in enumerate(new):
+        up, down = f"CREATE SEQUENCE IF NOT EXISTS {name}", f"DROP SEQUENCE {name}"
+        yield Step(number - 500, f"op.execute({up!r})", f"op.execute({down!r})")
     for number, (up, down) in enumerate(_creations(added, sides.want, render)):
         yield Step(30 + number, up, down)
     removals = [(down, up) for up, down in _creations(dropped, sides.have, render)]
     for number, (up, down) in enumerate(reversed(removals)):
         name = next((t.fullname for t in dropped if up.startswith(_drop_call(t))), "")
         yield Step(900_000 + number, up, down, "contract", loses=name)
+
+
+def _sequences(tables: list[Table], render: Renderer) -> Iterator[str]:
+    for table in tables:
+        for sequence in filter(None, map(render.sequence, table.columns)):
+            yield render.dialect.identifier_preparer.format_sequence(sequence)
 
 
 def _drop_call(table: Table) -> str:
