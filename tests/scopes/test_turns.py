@@ -293,4 +293,6 @@ async def test_connections_are_closed_when_an_application_fails(database_url: st
 
     left = {each.name for each in set(threading.enumerate()) - before}
     assert not {name for name in left if name.startswith("tilth")}
-    assert all(each.closed for each in gc.get_objects() if isinstance(each, psycopg.AsyncConnection))
+    assert all(
+        each.closed for each in gc.get_objects() if isinstance(each, psycopg.AsyncConnection)
+    )

@@ -162,6 +162,14 @@ async def test_a_request_in_development_tells_what_it_asks(
     assert bool(told) is bool(said)
 
 
+async def test_a_change_in_development_tells_what_it_asks_too(client: httpx.AsyncClient) -> None:
+    """Although it is made in another thread: the row, what it is now, and the event."""
+    changed = await client.patch("/api/teams/1", json={"name": "Other"})
+
+    assert changed.status_code == 200, changed.text
+    assert changed.headers["x-tilth-queries"] == "4"
+
+
 async def test_a_set_that_grows_without_end_is_told_of(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:

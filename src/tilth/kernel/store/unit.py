@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from threading import Event, Lock, local
 from time import monotonic
 from typing import Any, Generic, TypeVar
@@ -58,13 +59,25 @@ class Undone(TilthError):
 
 @dataclass(slots=True)
 class Unit(Generic[Result]):
-    """One unit on its way. keep: commit it; otherwise it is a rehearsal and is rolled back."""
+    """One unit on its way. keep: commit it; otherwise it is a rehearsal and is rolled back.
+
+    context: of who asked, so that their context variables are there in the thread of the unit.
+    """
 
     work: Work[Result]
     keep: bool
+    context: Context = field(default_factory=copy_context)
     is_late: bool = False
     is_given_up: bool = False
     is_committing: bool = False
+
+    def done(self, session: Session) -> Result:
+        return self.context.run(self._done, session)
+
+    def _done(self, session: Session) -> Result:
+        result = self.work(session)
+        session.flush()
+        return result
 
 
 @dataclass(slots=True, eq=False)
@@ -262,8 +275,7 @@ class Units:
         session.info[AFTERWARDS] = own
         try:
             with session, session.begin():
-                turn.result = turn.unit.work(session)
-                session.flush()
+                turn.result = turn.unit.done(session)
                 if turn.unit.is_given_up:
                     raise GivenUp
         except BaseException as exc:
@@ -292,8 +304,7 @@ class Units:
         self._thread.unit = unit
         try:
             with self._session() as session, session.begin() as transaction:
-                result = unit.work(session)
-                session.flush()
+                result = unit.done(session)
                 if unit.is_given_up:
                     raise GivenUp
                 if not unit.keep:
