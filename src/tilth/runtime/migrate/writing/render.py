@@ -93,9 +93,10 @@ class Renderer:
 
     def sequence(self, column: Column[Any]) -> Sequence | None:
         """What the application numbers its new rows from, where the database has such a thing."""
-        default: object = column.default
-        is_own = isinstance(default, Sequence) and not default.optional
-        return default if is_own and self.dialect.supports_sequences else None
+        default = column.default
+        if isinstance(default, Sequence) and not default.optional:
+            return default if self.dialect.supports_sequences else None
+        return None
 
     def server_default(self, column: Column[Any]) -> str:
         """As it is written behind `server_default=`."""
