@@ -152,3 +152,13 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password(
     assert ended.code == 1
     assert "127.0.0.1" in ended.err
     assert "hush" not in ended.err + ended.out
+
+
+def test_mariadb_is_refused_before_anything_is_asked(run: Run, tmp_path: Path) -> None:
+    """There is no server behind the URL, and none is needed."""
+    (tmp_path / "app.py").write_text(APP, "utf-8")
+
+    ended = run("wire", "Hero", "7", cwd=tmp_path, TILTH_DATABASE="mariadb://me@127.0.0.1:1/shop")
+
+    assert ended.code == 1
+    assert "not supported on MariaDB" in ended.err

@@ -16,6 +16,7 @@ from tilth.cli.talk import print_document, stdout
 from tilth.errors import CommandError
 from tilth.feature import Backend
 from tilth.kernel.schema.resource import Resource
+from tilth.kernel.store.engine import refuse_mariadb
 from tilth.kernel.store.sync import explain_connection_error
 from tilth.kernel.store.wire.columns import Column, object_statement
 from tilth.kernel.store.wire.messages import Message, Part
@@ -31,6 +32,7 @@ def wire(named: str | None, resource_name: str, key_text: str, *, as_json: bool)
     """Raises CommandError for what is not there, and in production."""
     _refuse_production()
     backend = application_for(named).freeze()
+    refuse_mariadb(backend.store.database.url, "Looking at what goes over the wire is")
     resource = resource_named(backend.schema, resource_name)
     key = key_of(resource, key_text)
     found = _found(backend, resource, key)

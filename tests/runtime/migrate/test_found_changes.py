@@ -221,7 +221,14 @@ def test_no_difference_writes_nothing(database_url: str, trying: Trying) -> None
 def test_a_type_that_sqlalchemy_makes_up_is_what_it_is_on_each(
     database_url: str, trying: Trying
 ) -> None:
-    tried = trying(database_url, hero(Column("lasts", Interval), Column("kept", PickleType)))
+    tried = trying(
+        database_url,
+        hero(
+            Column("lasts", Interval),
+            Column("since", Interval(native=False)),
+            Column("kept", PickleType),
+        ),
+    )
 
     tried.new()
 
@@ -313,6 +320,28 @@ def test_names_that_are_not_alike_are_offered_and_the_command_line_does_it(
     assert "--rename hero.nick:handle" in str(refused.value.hint)
     other.new(renames=words[1::2])
     assert other.remaining() == []
+
+
+def test_tables_of_schemas_may_refer_to_each_other(postgres_url: str, trying: Trying) -> None:
+    """SQLite has no schemas."""
+    metadata = MetaData()
+    kinds = Enum("a", "b", name="kind", schema="Shop two")
+    Table("crew", metadata, Column("id", Integer, primary_key=True), schema="Shop two")
+    Table(
+        "hero",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("crew_id", ForeignKey("Shop two.crew.id")),
+        Column("mentor_id", ForeignKey("people.hero.id")),
+        Column("kind", kinds, server_default="a"),
+        Index("ix_kind", "id", postgresql_where=text("kind = 'a'")),
+        schema="people",
+    )
+    tried = trying(postgres_url, metadata)
+
+    tried.new()
+
+    assert tried.remaining() == []
 
 
 def test_a_table_in_a_schema_is_renamed(postgres_url: str, trying: Trying) -> None:

@@ -93,8 +93,9 @@ def table_of(exc: IntegrityError) -> str | None:
 
 
 def is_of(exc: IntegrityError, access: Access) -> bool:
-    """Where no table is told: whether a constraint of its name, or text, is one of the resource's."""
-    return bool(_columns_of(access, _told(exc)[1]))
+    """Where no table is told: whether the constraint, or else the column, is one of the resource's."""
+    _, name, columns = _told(exc)
+    return bool(_columns_of(access, name)) or any(_readable(access, columns))
 
 
 def broken_rule(pointer: str) -> ProblemError:

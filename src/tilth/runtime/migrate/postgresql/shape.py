@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -17,6 +17,9 @@ from tilth.runtime.migrate.shape import (
     TableShape,
 )
 
+Say = Callable[[str], str]
+
+_QUOTED = text("SELECT quote_ident(:name)")
 # A name is told without its schema when the search path leads there, so the caller sets the path.
 _TABLES = text("""
     SELECT c.oid, n.nspname AS schema, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment,
@@ -114,15 +117,16 @@ def postgresql_shape(connection: Connection, schemas: Mapping[str, str | None]) 
     columns = _by_table(connection.execute(_COLUMNS, among).all())
     constraints = _by_table(connection.execute(_CONSTRAINTS, among).all())
     indexes = _by_table(connection.execute(_INDEXES, among).all())
+    say = _sayer(connection, schemas)
     enums = connection.execute(_ENUMS, named).all()
     others = connection.execute(_OTHERS, named).all()
     return Shape(
         {
             _told(row, schemas): TableShape(
                 _told(row, schemas),
-                tuple(map(_column, columns[row.oid])),
-                tuple(_constraint(each, schemas) for each in constraints[row.oid]),
-                tuple(map(_index, indexes[row.oid])),
+                tuple(_column(each, say) for each in columns[row.oid]),
+                tuple(_constraint(each, schemas, say) for each in constraints[row.oid]),
+                tuple(_index(each, say) for each in indexes[row.oid]),
                 _options(row),
                 row.comment,
             )
@@ -131,6 +135,21 @@ def postgresql_shape(connection: Connection, schemas: Mapping[str, str | None]) 
         {_told(row, schemas): tuple(row.labels) for row in enums},
         {f"{row.kind} {_told(row, schemas)}": row.definition for row in others},
     )
+
+
+def _sayer(connection: Connection, schemas: Mapping[str, str | None]) -> Say:
+    """Text of the server with its schemas by the names that are told."""
+    renamed = [(inner, told) for inner, told in schemas.items() if told and told != inner]
+    pairs = [
+        (f"{inner}.", f"{connection.scalar(_QUOTED, {'name': told})}.") for inner, told in renamed
+    ]
+
+    def say(text: str) -> str:
+        for inner, told in pairs:
+            text = text.replace(inner, told)
+        return text
+
+    return say
 
 
 def _by_table(rows: Iterable[Row[Any]]) -> Mapping[int, Sequence[Row[Any]]]:
@@ -145,14 +164,14 @@ def _told(row: Row[Any], schemas: Mapping[str, str | None]) -> str:
     return f"{schema}.{row.name}" if schema else str(row.name)
 
 
-def _column(row: Row[Any]) -> ColumnShape:
-    generated = f"{row.expression} {GENERATED[row.generated]}" if row.generated else None
+def _column(row: Row[Any], say: Say) -> ColumnShape:
+    generated = f"{say(row.expression)} {GENERATED[row.generated]}" if row.generated else None
     identity = f"{IDENTITY[row.identity]} {row.sequence}" if row.identity else None
     return ColumnShape(
         row.name,
-        row.type,
+        say(row.type),
         row.nullable,
-        _default(row, is_special=bool(generated or identity)),
+        _default(row, say, is_special=bool(generated or identity)),
         generated,
         identity,
         row.collation,
@@ -160,15 +179,15 @@ def _column(row: Row[Any]) -> ColumnShape:
     )
 
 
-def _default(row: Row[Any], *, is_special: bool) -> str | None:
+def _default(row: Row[Any], say: Say, *, is_special: bool) -> str | None:
     if is_special or row.expression is None:
         return None
     # The sequence of a renamed table keeps its name.
     is_serial = row.is_serial and row.expression.startswith("nextval(")
-    return SERIAL if is_serial else str(row.expression)
+    return SERIAL if is_serial else say(row.expression)
 
 
-def _constraint(row: Row[Any], schemas: Mapping[str, str | None]) -> ConstraintShape:
+def _constraint(row: Row[Any], schemas: Mapping[str, str | None], say: Say) -> ConstraintShape:
     target = None
     if row.target is not None:
         schema = schemas.get(row.target_schema, row.target_schema)
@@ -177,14 +196,14 @@ def _constraint(row: Row[Any], schemas: Mapping[str, str | None]) -> ConstraintS
         KINDS[row.kind],
         row.name,
         tuple(row.columns),
-        row.definition.removesuffix(" NOT VALID"),
+        say(row.definition).removesuffix(" NOT VALID"),
         is_valid=row.is_valid,
         target=target,
     )
 
 
-def _index(row: Row[Any]) -> IndexShape:
-    definition = f"{'UNIQUE ' if row.is_unique else ''}{row.definition}"
+def _index(row: Row[Any], say: Say) -> IndexShape:
+    definition = f"{'UNIQUE ' if row.is_unique else ''}{say(row.definition)}"
     return IndexShape(row.name, definition, tuple(row.columns), row.is_unique, row.is_valid)
 
 

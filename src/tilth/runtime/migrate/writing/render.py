@@ -93,9 +93,10 @@ class Renderer:
 
     def sequence(self, column: Column[Any]) -> Sequence | None:
         """What the application numbers its new rows from, where the database has such a thing."""
-        default: object = column.default
-        is_own = isinstance(default, Sequence) and not default.optional
-        return default if is_own and self.dialect.supports_sequences else None
+        default = column.default
+        if isinstance(default, Sequence) and not default.optional:
+            return default if self.dialect.supports_sequences else None
+        return None
 
     def server_default(self, column: Column[Any]) -> str:
         """As it is written behind `server_default=`."""
@@ -154,9 +155,14 @@ class Renderer:
             bare.create_constraint = False
             return render._repr_type(bare, context)
         module = type(type_).__module__
-        # Those of SQLAlchemy, such as Interval, know themselves what they are where.
-        is_own = isinstance(type_, TypeDecorator) and not module.startswith("sqlalchemy.")
-        if is_own and not getattr(type_, "_variant_mapping", None):
+        # Those of SQLAlchemy, such as Interval, know themselves what they are where; but they do not
+        # write down that they have been told otherwise.
+        knows = module.startswith("sqlalchemy.") and getattr(type_, "native", True)
+        if (
+            isinstance(type_, TypeDecorator)
+            and not knows
+            and not getattr(type_, "_variant_mapping", None)
+        ):
             plain = type_.load_dialect_impl(self.dialect)
             return render._repr_type(plain, context)
         if isinstance(type_, TypeDecorator) or module.startswith("sqlalchemy."):
