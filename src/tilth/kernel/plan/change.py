@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -30,6 +31,9 @@ class Reference:
 
     to_one: ToOne
     targets: tuple[Access, ...]
+
+    def is_among(self, names: AbstractSet[str]) -> bool:
+        return not names.isdisjoint(self.to_one.local)
 
 
 @dataclass(frozen=True, slots=True)

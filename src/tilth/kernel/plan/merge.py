@@ -131,4 +131,4 @@ def _unique_columns(table: Table) -> Iterator[list[Column[object]]]:
 def _is_partial(index: Index) -> bool:
     options = index.dialect_options
     partial = any(options[name].get("where") is not None for name in ("sqlite", "postgresql"))
-    return partial or len(index.columns) != len(index.expressions)
+    return partial or not all(isinstance(each, Column) for each in index.expressions)

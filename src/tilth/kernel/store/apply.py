@@ -174,10 +174,11 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     check_masks(plan, before)
     scope.remember(plan)
     watched = watched_at_change(scope, plan.resource, plan.values, [identity(before)])
-    if entities.change(plan, before, plan.pointer):
+    changed = entities.change(plan, before, plan.pointer)
+    if changed:
         keep_up(scope, plan, before.entity)
         entities.flush(scope.session, plan)
-        after = _as_updated(scope, plan)
+        after = _as_updated(scope, plan, changed)
         tell(scope, plan.rights, "updated", before, after)
         tell_what_changed(scope, watched)
     else:
@@ -186,9 +187,10 @@ def _update(scope: Scope, plan: WritePlan) -> Change:
     return Change(plan, before, after, before.entity)
 
 
-def _as_updated(scope: Scope, plan: WritePlan) -> Record:
+def _as_updated(scope: Scope, plan: WritePlan, changed: frozenset[str]) -> Record:
     """The row as it is now must be one that the actor may change, or it has been moved away."""
-    wish = Wish(plan.rights, rules_of(plan.rights, ("read", "update")), plan.references)
+    references = tuple(each for each in plan.references if each.is_among(changed))
+    wish = Wish(plan.rights, rules_of(plan.rights, ("read", "update")), references)
     after = scope.records.look(scope.session, wish, plan.key, scope.sight.actor)
     return checked(scope, plan, after)
 
@@ -202,6 +204,7 @@ def _delete(scope: Scope, plan: WritePlan) -> Change:
 
 def delete_and_tell(scope: Scope, plan: WritePlan, rows: Sequence[Record]) -> None:
     """Rows that are only marked as deleted take none along."""
+    scope.remember(plan)
     taking_along = plan.resource.upkeep.deleted_at is None
     keys = [identity(row) for row in rows] if taking_along else []
     watched = watched_rows(scope, plan.resource, keys)

@@ -2,6 +2,9 @@
 
 Nobody has to know beforehand what a cascade will do: every row that refers to those being written is
 looked at before and after. What is gone was deleted with them, what differs was changed.
+
+They are locked when they are looked at, and the rows they refer to are by then. So nobody makes one
+refer elsewhere between the look and the change, nor another one refer to what is about to go.
 """
 
 from __future__ import annotations
@@ -115,7 +118,7 @@ def _watched(scope: Scope, first: Written) -> Watched:
         for reference in filter(written.is_acted_on, references_to(scope, written.resource)):
             found = _referring(scope, reference, written)
             new = [key for key in found if watched.is_new(reference.resource, key)]
-            rows = _looked_at(scope, reference.resource, new)
+            rows = _looked_at(scope, reference.resource, new, lock=True)
             watched.found.append((reference.resource.name, rows))
             if rows:
                 waiting.append(written.acts_on(reference, list(rows)))
@@ -135,11 +138,13 @@ def tell_what_changed(scope: Scope, watched: Watched) -> None:
                 tell(scope, rights, "updated", row, now)
 
 
-def _looked_at(scope: Scope, resource: Resource, keys: Sequence[Key]) -> dict[Key, Record]:
+def _looked_at(
+    scope: Scope, resource: Resource, keys: Sequence[Key], *, lock: bool = False
+) -> dict[Key, Record]:
     if not keys:
         return {}
     rights = scope.sight.rights(resource.name)
-    wish = Wish(rights, rules_of(rights, _READ))
+    wish = Wish(rights, rules_of(rights, _READ), lock=lock)
     return scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
 
 

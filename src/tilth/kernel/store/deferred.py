@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sqlalchemy import MetaData, Table, text
+from sqlalchemy import ForeignKeyConstraint, MetaData, Table, text
 from sqlalchemy.exc import IntegrityError
 
 from tilth.errors import ProblemError
@@ -28,7 +28,7 @@ from tilth.kernel.store.scope import Scope
 
 def ask_what_waits(scope: Scope) -> None:
     """At the end of a unit, once everything is as it is to stay. Raises Conflict or Invalid."""
-    if scope.records.dialect.name != "postgresql" or not _is_any_deferred(scope):
+    if scope.records.dialect.name != "postgresql" or not _is_any_written(scope):
         return
     try:
         scope.session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
@@ -36,16 +36,27 @@ def ask_what_waits(scope: Scope) -> None:
         raise _refusal(scope, exc) from exc
 
 
-def _is_any_deferred(scope: Scope) -> bool:
+def _is_any_written(scope: Scope) -> bool:
+    """Whether something waits for the tables that were written. What a deletion takes along, nobody
+    has planned, so it may be of any.
+    """
     records = scope.records
-    if records.has_deferred is None:
+    if records.deferred is None:
         tables = (table for each in _metadata(scope.sight.schema) for table in each.tables.values())
-        records.has_deferred = any(
-            (constraint.initially or "").upper() == "DEFERRED"
-            for table in tables
-            for constraint in table.constraints
-        )
-    return records.has_deferred
+        records.deferred = frozenset(each for table in tables for each in _waited_for(table))
+    return bool(records.deferred) and any(
+        plan.action == "delete" or not records.deferred.isdisjoint(plan.resource.tables)
+        for _, plan in scope.written
+    )
+
+
+def _waited_for(table: Table) -> Iterator[Table]:
+    """Itself, and what its foreign keys lead to."""
+    for constraint in table.constraints:
+        if (constraint.initially or "").upper() == "DEFERRED":
+            yield table
+            if isinstance(constraint, ForeignKeyConstraint):
+                yield constraint.referred_table
 
 
 def _metadata(schema: Schema) -> set[MetaData]:
@@ -67,7 +78,6 @@ def _refusal(scope: Scope, exc: IntegrityError) -> ProblemError:
 def _made_in(scope: Scope, table_name: str | None) -> Iterator[tuple[str, WritePlan]]:
     """What was created or changed in that table, by its place."""
     for place, plan in scope.written:
-        if any(
-            isinstance(each, Table) and each.name == table_name for each in plan.resource.tables
-        ):
+        named = {each.name for each in plan.resource.tables if isinstance(each, Table)}
+        if plan.action != "delete" and table_name in named:
             yield place, plan

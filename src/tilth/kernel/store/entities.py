@@ -104,8 +104,8 @@ def _binds(made: Signature, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def change(plan: WritePlan, row: Record, pointer: str = "") -> bool:
-    """What the plan writes, as far as it differs. False when nothing does. Raises Invalid."""
+def change(plan: WritePlan, row: Record, pointer: str = "") -> frozenset[str]:
+    """What the plan writes, as far as it differs; the names of that. Raises Invalid."""
     merged: dict[str, Any] = {}
     for name in plan.patches:
         # The JSON: a type of the developer's own may make something else of it.
@@ -124,7 +124,7 @@ def change(plan: WritePlan, row: Record, pointer: str = "") -> bool:
         if _differ(held[name], value) and not _is_answered(plan, row, name, value)
     }
     _assign(row.entity, held, changed, pointer)
-    return bool(changed)
+    return frozenset(changed)
 
 
 def assign(entity: Any, values: Mapping[str, Any]) -> None:

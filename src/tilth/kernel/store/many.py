@@ -221,9 +221,10 @@ def _updated(
     scope.remember(each)
     keys = [identity(row) for row in rows.values()]
     watched = watched_at_change(scope, each.resource, names, keys)
-    changed = {k: row for k, row in rows.items() if entities.change(plans[k], row)}
-    for row in changed.values():
-        keep_up(scope, each, row.entity)
+    names_of = {key: entities.change(plans[key], row) for key, row in rows.items()}
+    changed = {key: names for key, names in names_of.items() if names}
+    for key in changed:
+        keep_up(scope, each, rows[key].entity)
     if changed:
         entities.flush(scope.session, each)
     wish = Wish(each.rights, rules_of(each.rights, ("read", "update")), each.references)
@@ -232,11 +233,18 @@ def _updated(
     for key, before in rows.items():
         after = before
         if key in changed:
-            after = checked(scope, each, found.get(key))
+            after = checked(scope, each, _changed_to(changed[key], found.get(key)))
             tell(scope, each.rights, "updated", before, after)
         changes.append(Change(plans[key], before, after))
     tell_what_changed(scope, watched)
     return changes
+
+
+def _changed_to(names: frozenset[str], after: Record | None) -> Record | None:
+    """With the references that this row did not have before."""
+    if after is None:
+        return None
+    return replace(after, dangling=tuple(e for e in after.dangling if e.is_among(names)))
 
 
 def _matching_rows(

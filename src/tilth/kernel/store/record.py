@@ -97,7 +97,7 @@ class Wish:
     """What to ask of a row, or of many.
 
     rules: a name for each question, and the rule that answers it.
-    entity: the mapped object too, locked against other writers until the transaction ends.
+    entity: the mapped object too, locked. lock: against other writers, until the transaction ends.
     """
 
     rights: Rights
@@ -105,6 +105,7 @@ class Wish:
     references: tuple[Reference, ...] = ()
     entity: bool = False
     many: bool = False
+    lock: bool = False
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -113,7 +114,7 @@ class Wish:
             (name, rule if isinstance(rule, bool) else id(rule)) for name, rule in self.rules
         )
         chosen = tuple((id(each.to_one), *map(id, each.targets)) for each in self.references)
-        return (id(self.rights), rules, chosen, self.entity, self.many)
+        return (id(self.rights), rules, chosen, self.entity, self.many, self.lock)
 
 
 class Records:
@@ -125,8 +126,8 @@ class Records:
         # The wish is kept beside its question: an id is only unique while its object lives.
         # Resource → what refers to its rows; see cascades.
         self.references: dict[str, Any] = {}
-        # Whether constraints wait for the commit, once known; see deferred.
-        self.has_deferred: bool | None = None
+        # Tables for which constraints wait for the commit, once known; see deferred.
+        self.deferred: frozenset[Any] | None = None
         self._known: OrderedDict[tuple[object, ...], tuple[Wish, Question]] = OrderedDict()
 
     def look(self, session: Session, wish: Wish, key: Key, actor: Actor) -> Record | None:
@@ -308,7 +309,8 @@ def _selected(wish: Wish, keys: list[Any], columns: list[Any]) -> Select[Any]:
     of_class = () if access.resource.criterion is None else (access.resource.criterion,)
     if not wish.entity:
         rows = stored_rows(access).rows
-        return select(*keys, *columns).select_from(rows).where(*of_class)
+        asked = select(*keys, *columns).select_from(rows).where(*of_class)
+        return asked.with_for_update(of=list(access.resource.tables)) if wish.lock else asked
     entity = select(*keys, access.resource.model, *columns)
     # A deferred column may be one that refuses to be loaded later.
     entity = entity.options(lazyload("*"), undefer("*")).where(*of_class)

@@ -55,13 +55,16 @@ def preferences_from(headers: Iterable[str]) -> Preferences:
         max_affected=_number(asked.get("max-affected", "")),
         later=asked.get("respond-async") in _BARE,
         wait_seconds=_number(asked.get("wait", "")) or 0,
-        strict=asked.get("handling") == "strict",
+        # Whoever asks for a dry run in other words must not be taken to mean a change.
+        strict=asked.get("handling") == "strict" or asked.get("dry-run", "") not in _DRY_RUN,
         unmet=tuple(_written(*each) for each in asked.items() if not _is_known(*each)),
     )
 
 
 # RFC 7240 section 2: a preference without a value is the same as one with an empty value.
 _BARE = ("", "true")
+
+_DRY_RUN = (*_BARE, "false")
 
 _KNOWN = {
     "return": ("minimal", "representation"),

@@ -97,11 +97,11 @@ def _look_before(session: Session, context: object, instances: object) -> None:
             found.made.setdefault(resource.name, []).append(each)
     changed = [each for each in session.dirty if session.is_modified(each)]
     for name, keys in _keys_of(scope, changed).items():
-        found.before[name] = _looked_at(scope, name, keys)
+        found.before[name] = _looked_at(scope, name, keys, lock=True)
     for other, rows in _following(scope, changed):
         _add(found.before, other, rows)
     for name, keys in _keys_of(scope, session.deleted).items():
-        _add(found.before, name, _looked_at(scope, name, keys))
+        _add(found.before, name, _looked_at(scope, name, keys, lock=True))
         for other, rows in watched_rows(scope, scope.sight.schema[name], keys).found:
             _add(found.before, other, rows)
     if found.before or found.made:
@@ -137,9 +137,12 @@ def _keys_of(scope: Scope, entities: Any) -> dict[str, list[Key]]:
     return keys
 
 
-def _looked_at(scope: Scope, name: str, keys: list[Key]) -> dict[Key, Record]:
+def _looked_at(
+    scope: Scope, name: str, keys: list[Key], *, lock: bool = False
+) -> dict[Key, Record]:
+    """lock: they are about to be written, and what they hold until then is told."""
     rights = scope.sight.rights(name)
-    wish = Wish(rights, rules_of(rights, ("read",)))
+    wish = Wish(rights, rules_of(rights, ("read",)), lock=lock)
     return scope.records.look_many(scope.session, wish, keys, scope.sight.actor)
 
 
