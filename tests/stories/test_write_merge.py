@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient, Response
-from sqlalchemy import ForeignKey, Numeric, String
+from sqlalchemy import ForeignKey, Index, Numeric, String, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from tilth import Actor, Policy, Tilth, me, public
@@ -45,6 +45,8 @@ class Ticket(Base):
     price: Mapped[Decimal] = mapped_column(Numeric(8, 2))
     seat: Mapped[int] = mapped_column(default=0)
     place: Mapped[Place] = relationship()
+    word: Mapped[str | None] = mapped_column()
+    __table_args__ = (Index("ticket_by_word", func.lower(word.column), unique=True),)
 
 
 class Account(Base):
@@ -89,6 +91,13 @@ def test_row_keeps_the_key_it_was_made_with(ask: Ask) -> None:
     assert [made.status_code, again.status_code, by_key.status_code] == [201, 200, 200]
     assert again.json() == {"code": "a", "name": "attic", "size": 2}
     assert ask("/api/places").json()["items"] == [{"code": "a", "name": "attic", "size": 3}]
+
+
+def test_rows_are_not_told_apart_by_an_expression(ask: Ask) -> None:
+    refused = merge(ask, "/api/tickets?on=word", {**TICKET, "word": "a"})
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "not_unique")
+    assert "on=word" not in refused.json()["detail"]
 
 
 TICKET = {"number": "7", "place_code": "a", "price": "9.5"}

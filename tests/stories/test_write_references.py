@@ -172,6 +172,23 @@ def told(answer: Response) -> tuple[int, Any]:
     return answer.status_code, document
 
 
+CHANGES = ("change", "replace", "change many", "batch")
+
+
+@pytest.mark.parametrize("way", CHANGES)
+@pytest.mark.parametrize("key", KEYS)
+def test_hidden_row_that_is_referred_to_already_is_no_obstacle(
+    ask: Ask, key: str, way: str
+) -> None:
+    hidden = KEYS[key][0](HIDDEN)
+    assert ask("/api/members/1", method="PATCH", json=hidden, by=ADMIN).status_code == 200
+
+    answer = WAYS[way](ask, {**hidden, "mentor_id": 1})
+
+    assert answer.status_code == 200, answer.text
+    assert ask("/api/members/1").json() | {**hidden, "mentor_id": 1} == ask("/api/members/1").json()
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("key", KEYS)
 def test_hidden_is_as_absent(ask: Ask, key: str, way: str) -> None:

@@ -409,6 +409,7 @@ STRICT: dict[str, tuple[str, int]] = {
     "handling=lenient, frobnicate": ("", 201),
     "return=representation": ("return=representation", 201),
     "dry-run=false": ("", 201),
+    "dry-run=1": ("", 400),
     "respond-async=false": ("", 201),
 }
 
