@@ -73,6 +73,9 @@ Index(
     postgresql_where=_WAITING,
 )
 
+# Made once: SQLAlchemy keeps with a statement what it has worked out to find its SQL again.
+_ADD_EVENTS, _ADD_DELIVERIES = insert(EVENTS), insert(DELIVERIES)
+
 
 def nobody_waits(subscribers: frozenset[str]) -> None:
     """The wake of an application without subscribers."""
@@ -96,10 +99,10 @@ def write_events(session: Session, outbox: Outbox, events: Sequence[Event]) -> N
     """With a delivery for everyone who subscribes now: who comes later starts from then."""
     if not events or not outbox.is_kept:
         return
-    session.connection().execute(insert(EVENTS), [_row(each) for each in events])
+    session.connection().execute(_ADD_EVENTS, [_row(each) for each in events])
     deliveries = list(_deliveries(outbox, events))
     if deliveries:
-        session.execute(insert(DELIVERIES), deliveries)
+        session.execute(_ADD_DELIVERIES, deliveries)
         names = frozenset(each["subscriber"] for each in deliveries)
         _after_the_commit(session, lambda: outbox.wake(names))
 
