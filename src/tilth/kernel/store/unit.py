@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tilth.errors import TilthError
 from tilth.kernel.store.drivers.failure import Failure, no_connection_free, unavailable
+from tilth.kernel.store.sessions.watch import CURRENT, Watch, end
 from tilth.kernel.store.validation import validating_sessions
 from tilth.settings import StoreSettings
 
@@ -58,10 +59,14 @@ class Undone(TilthError):
 
 @dataclass(slots=True)
 class Unit(Generic[Result]):
-    """One unit on its way. keep: commit it; otherwise it is a rehearsal and is rolled back."""
+    """One unit on its way. keep: commit it; otherwise it is a rehearsal and is rolled back.
+
+    watch: of the request that asks, which the thread of the unit knows nothing of.
+    """
 
     work: Work[Result]
     keep: bool
+    watch: Watch | None = None
     is_late: bool = False
     is_given_up: bool = False
     is_committing: bool = False
@@ -133,7 +138,7 @@ class Units:
         """
         if self.elsewhere is not None:
             return await self.elsewhere.run(work, keep=keep)
-        unit = Unit(work, keep)
+        unit = Unit(work, keep, CURRENT.get())
         future = self._submitted(unit)
 
         def lose_patience() -> None:
@@ -310,6 +315,14 @@ class Units:
             self._thread.unit = None
             raise GivenUp
 
+    def _count(
+        self, connection: Any, _: object, statement: str, values: Any, context: Any, __: bool
+    ) -> None:
+        """Towards the request. What a unit asks again, after a change, it asks on purpose."""
+        unit: Unit[Any] | None = getattr(self._thread, "unit", None)
+        if unit is not None and unit.watch is not None:
+            end(unit.watch, connection, statement, values, context, is_meant=True)
+
     def _deserves_another_try(self, unit: Unit[Result], exc: DBAPIError) -> bool:
         """A connection that died before the commit took its transaction along; after, who knows."""
         died = exc.connection_invalidated and not unit.is_committing
@@ -323,6 +336,7 @@ class Units:
             if self._sessions is None:
                 self._engine = self._make()
                 event.listen(self._engine, "before_cursor_execute", self._stop_what_is_given_up)
+                event.listen(self._engine, "after_cursor_execute", self._count)
                 self._sessions = validating_sessions(self._engine)
             return self._sessions
 

@@ -63,10 +63,13 @@ class Watch:
     asked: list[Asked] = field(default_factory=list)
     many: list[tuple[str | None, str, int]] = field(default_factory=list)
 
-    def add(self, sql: str, values: object, milliseconds: float, options: Any) -> None:
+    def add(
+        self, sql: str, values: object, milliseconds: float, options: Any, *, is_meant: bool = False
+    ) -> None:
+        """is_meant: when it is repeated, that is no mistake of the developer's."""
         if sql.startswith(_FRAME):
             return
-        relation, is_batch = options.get(RELATION), bool(options.get(BATCH))
+        relation, is_batch = options.get(RELATION), is_meant or bool(options.get(BATCH))
         place = calling_place()
         self.asked.append(Asked(sql, repr(values), place, relation, is_batch, milliseconds))
 
@@ -145,6 +148,14 @@ def _end_in_request(
         end(watch, connection, statement, parameters, context)
 
 
-def end(watch: Watch, connection: Any, statement: str, parameters: object, context: Any) -> None:
+def end(
+    watch: Watch,
+    connection: Any,
+    statement: str,
+    parameters: object,
+    context: Any,
+    *,
+    is_meant: bool = False,
+) -> None:
     milliseconds = (perf_counter() - connection.info[_BEGAN]) * 1000
-    watch.add(statement, parameters, milliseconds, context.execution_options)
+    watch.add(statement, parameters, milliseconds, context.execution_options, is_meant=is_meant)
