@@ -24,7 +24,7 @@ USUAL_NAMES = ("app", "api", "application")
 
 # What Python says of `Hero.age >= 18 | Hero.open`.
 _UNBRACKETED = re.compile(
-    r"unsupported operand type\(s\) for [|&]: .*(InstrumentedAttribute|Expression|ClauseList)"
+    r"unsupported operand type\(s\) for [|&]: .*(InstrumentedAttribute|Expression|Clause)"
 )
 
 
