@@ -1,6 +1,6 @@
 """A rule → whether a combination of rules is compared in it, for want of parentheses.
 
-    Hero.open | Hero.age >= 18    is (Hero.open | Hero.age) >= 18 to Python
+Hero.open | Hero.age >= 18    is (Hero.open | Hero.age) >= 18 to Python
 """
 
 from __future__ import annotations

@@ -35,9 +35,7 @@ NAMES = ("identifier", "username", "email", "phone")
 ONE_NAME = PydanticCustomError("value_error", "Give one of identifier, username, email and phone.")
 
 
-def _both(
-    title: str, found: ValidationError, more: list[InitErrorDetails]
-) -> ValidationError:
+def _both(title: str, found: ValidationError, more: list[InitErrorDetails]) -> ValidationError:
     told = [
         InitErrorDetails(
             type=PydanticCustomError(each["type"], "{said}", {"said": each["msg"]}),
