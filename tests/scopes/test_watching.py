@@ -182,6 +182,18 @@ async def test_a_set_that_grows_without_end_is_told_of(
     assert HERE in caplog.text
 
 
+async def test_a_write_tells_what_it_asks_and_is_blamed_for_nothing(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "tilth.query"):
+        answer = await client.patch("/api/heroes/1", json={"age": 41})
+
+    assert answer.status_code == 200
+    # How many depends on the database; of each kind there is one at least.
+    assert int(answer.headers["x-tilth-queries"]) >= 2
+    assert "duplicate" not in caplog.text
+
+
 async def test_in_production_nothing_is_told(league: Tilth) -> None:
     transport = httpx.ASGITransport(app=league)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from contextlib import redirect_stdout
@@ -20,6 +21,11 @@ from tilth.errors import CommandError, TilthError
 from tilth.kit.text import sentence_list, suggest
 
 USUAL_NAMES = ("app", "api", "application")
+
+# What Python says of `Hero.age >= 18 | Hero.open`.
+_UNBRACKETED = re.compile(
+    r"unsupported operand type\(s\) for [|&]: .*(InstrumentedAttribute|Expression|Clause)"
+)
 
 
 def application_for(named: str | None) -> Application:
@@ -167,4 +173,9 @@ def _remedy(exc: BaseException) -> str:
         return 'Put what runs as a program below: if __name__ == "__main__":'
     if isinstance(exc, TypeError) and "Boolean value of this clause" in str(exc):
         return "Combine rules by & | ~ instead of and, or, not: (a) & (b)."
+    if isinstance(exc, TypeError) and _UNBRACKETED.search(str(exc)):
+        return (
+            "In a rule, put each comparison in parentheses, since & and | bind tighter: "
+            "(Hero.age >= 18) | Hero.open."
+        )
     return "Correct it; --traceback shows where it comes from."

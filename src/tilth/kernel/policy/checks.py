@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, FromClause, literal, select
 from sqlalchemy.sql import visitors
 
 from tilth.errors import Finding
+from tilth.kernel.policy.compared import compares_a_combination
 from tilth.kernel.policy.fold import leaves_replaced
 from tilth.kernel.policy.policy import Action, Policy
 from tilth.kernel.policy.rulebook import owners_bound
@@ -164,6 +165,14 @@ def _rule_mistakes(
             )
             return
         rule = rule.__clause_element__()
+    if compares_a_combination(rule):
+        yield (
+            "policy.parentheses",
+            place,
+            "compares a combination of rules, since & | ~ bind tighter than comparisons.",
+            "Put each comparison in parentheses: (Hero.age >= 18) | public.",
+        )
+        return
     unknown = [
         part.field
         for part in visitors.iterate(rule)

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tilth.errors import TilthError
 from tilth.kernel.store.drivers.failure import Failure, no_connection_free, unavailable
+from tilth.kernel.store.sessions.watch import BATCH
 from tilth.kernel.store.validation import validating_sessions
 from tilth.settings import StoreSettings
 
@@ -333,6 +334,8 @@ class Units:
         with self._starting:
             if self._sessions is None:
                 self._engine = self._make()
+                # What a unit asks again, after a change, it asks on purpose.
+                self._engine.update_execution_options(**{BATCH: True})
                 event.listen(self._engine, "before_cursor_execute", self._stop_what_is_given_up)
                 self._sessions = validating_sessions(self._engine)
             return self._sessions

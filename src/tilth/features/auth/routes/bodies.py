@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 NAME = Field(max_length=320)
 PASSWORD = Field(json_schema_extra={"format": "password", "writeOnly": True})
@@ -21,6 +29,22 @@ class Given(BaseModel):
     """Nothing that is not named may be sent: what is not asked for is not set."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+NAMES = ("identifier", "username", "email", "phone")
+ONE_NAME = PydanticCustomError("value_error", "Give one of identifier, username, email and phone.")
+
+
+def _both(title: str, found: ValidationError, more: list[InitErrorDetails]) -> ValidationError:
+    told = [
+        InitErrorDetails(
+            type=PydanticCustomError(each["type"], "{said}", {"said": each["msg"]}),
+            loc=each["loc"],
+            input=each["input"],
+        )
+        for each in found.errors(include_url=False)
+    ]
+    return ValidationError.from_exception_data(title, [*more, *told])
 
 
 class SignUp(Given):
@@ -39,11 +63,21 @@ class Credentials(Given):
     phone: Name | None = None
     password: Password
 
-    @model_validator(mode="after")
-    def _one_name(self) -> Credentials:
-        if len(self._names()) != 1:
-            raise ValueError("Give one of identifier, username, email and phone.")
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_name(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """Beside what else is wrong: whoever sends nothing learns of everything that is missing."""
+        names = [given[each] for each in NAMES if each in given] if isinstance(given, dict) else []
+        faults: list[InitErrorDetails] = []
+        if isinstance(given, dict) and sum(each is not None for each in names) != 1:
+            faults.append(InitErrorDetails(type=ONE_NAME, loc=(), input=given))
+        try:
+            found = read(given)
+        except ValidationError as exc:
+            raise _both(cls.__name__, exc, faults) from exc
+        if faults:
+            raise ValidationError.from_exception_data(cls.__name__, faults)
+        return found
 
     @property
     def name(self) -> str:

@@ -25,6 +25,12 @@ SENT_BY_FORMS = frozenset(
     {"", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 )
 
+INSTEAD = "a program can send a bearer token or an API key instead of a cookie or a password."
+FORM_LIKE = (
+    "A form of another site could have made a browser send this POST. Send the header Content-Type: "
+    f"application/json (with a body, {{}} where there is nothing to say); {INSTEAD}"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Borders:
@@ -36,22 +42,25 @@ class Borders:
     friends: Collection[str]
     token_key: bytes
 
-    def check(self, method: str, headers: Headers, session: bytes | None) -> None:
+    def check(
+        self, method: str, headers: Headers, session: bytes | None, *, only_basic: bool = False
+    ) -> None:
         """Raises Forbidden for a request that changes something and may come from elsewhere.
 
-        session: what the token that stands in for these headers belongs to.
+        session: what the token that stands in for these headers belongs to. only_basic: no cookie
+        came along, so that a request without any type of content is a program's.
         """
         if method in SAFE or self._is_from_here(headers):
             return
-        if self._says_nothing(headers) and self._cannot_be_a_form(method, headers):
+        if not self._says_nothing(headers):
+            raise Forbidden(_from_elsewhere(headers), code="cross_site")
+        # A form always has a type of content, even an empty one, and scripts of other sites have
+        # an Origin: what has neither was not sent by a page.
+        if only_basic and "content-type" not in headers:
             return
-        if self._says_nothing(headers) and self._has_token(headers, session):
+        if self._cannot_be_a_form(method, headers) or self._has_token(headers, session):
             return
-        raise Forbidden(
-            "This request seems to come from another site. Send it from a page of this one, or with "
-            "a bearer token instead of a cookie.",
-            code="cross_site",
-        )
+        raise Forbidden(FORM_LIKE, code="cross_site")
 
     def check_socket(self, headers: Headers) -> None:
         """Of a WebSocket handshake, which is a GET and changes hands for good."""
@@ -98,6 +107,16 @@ class Borders:
     def _cannot_be_a_form(self, method: str, headers: Headers) -> bool:
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         return method != "POST" or media_type not in SENT_BY_FORMS
+
+
+def _from_elsewhere(headers: Headers) -> str:
+    origin = headers.get("origin")
+    said = f"Origin: {origin[:100]}" if origin else "Sec-Fetch-Site"
+    return (
+        f"This request comes from a page of another site, as its header {said} says. Send it from a "
+        "page of this one, or let the application name that site in TILTH_CORS_ORIGINS, with "
+        f"TILTH_CORS_CREDENTIALS; {INSTEAD}"
+    )
 
 
 def _host(origin: str) -> str:

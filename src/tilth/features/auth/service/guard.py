@@ -34,7 +34,7 @@ class Admission:
         """Raises TooManyRequests. Only after the transaction that counted: it has to be kept."""
         if self.wait_seconds:
             raise TooManyRequests(
-                f"Too many attempts. Wait {self.wait_seconds} seconds.",
+                f"Too many attempts. Wait {_seconds(self.wait_seconds)}.",
                 headers={"Retry-After": str(self.wait_seconds), **self.headers},
             )
 
@@ -84,6 +84,10 @@ def rate_headers(reading: Reading) -> dict[str, str]:
         "RateLimit-Policy": f'"{rate.name}";q={rate.quota};w={rate.window_seconds}',
         "RateLimit": f'"{rate.name}";r={reading.remaining};t={reset}',
     }
+
+
+def _seconds(count: int) -> str:
+    return f"{count} second" if count == 1 else f"{count} seconds"
 
 
 def account_key(what: str, who: str) -> bytes:

@@ -50,8 +50,7 @@ class Borderline:
             if message["type"] == "http.response.start":
                 message["headers"] = list(message.get("headers", ()))
                 headers = MutableHeaders(scope=message)
-                for name in DEPENDS_ON:
-                    headers.add_vary_header(name)
+                _vary(headers)
                 self._keep_alive(connection, cookie, headers)
             await send(message)
 
@@ -62,11 +61,13 @@ class Borderline:
         is_guarded = path.startswith(self.guarded)
         if is_guarded:
             self.accounts.borders.check_host(headers)
-        by_browser = cookie is not None or _is_basic(headers.get("authorization"))
+        is_basic = _is_basic(headers.get("authorization"))
         sent_on_purpose = KEY_HEADER in headers or _is_bearer(headers.get("authorization"))
-        if by_browser or (is_guarded and not sent_on_purpose):
+        if cookie is not None or is_basic or (is_guarded and not sent_on_purpose):
             session = token_digest(cookie) if cookie else None
-            self.accounts.borders.check(connection.scope["method"], headers, session)
+            only_basic = is_basic and cookie is None
+            method = connection.scope["method"]
+            self.accounts.borders.check(method, headers, session, only_basic=only_basic)
 
     async def _socket(
         self, connection: HTTPConnection, cookie: str | None, receive: Receive, send: Send
@@ -182,6 +183,13 @@ def _context(accounts: Accounts, connection: HTTPConnection) -> str:
     """What one session kept is nothing to the next."""
     cookie = cookie_of(accounts, connection)
     return f"data of {sha256(cookie.encode()).hexdigest()}" if cookie else _NOBODYS
+
+
+def _vary(headers: MutableHeaders) -> None:
+    """Each name once, in one header."""
+    names = [name.strip() for line in headers.getlist("vary") for name in line.split(",")]
+    spelled = {name.lower(): name for name in reversed([*names, *DEPENDS_ON]) if name}
+    headers["vary"] = ", ".join(reversed(spelled.values()))
 
 
 def _is_basic(authorization: str | None) -> bool:
