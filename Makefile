@@ -66,11 +66,13 @@ check: $(TOOLS)
 bench: $(TOOLS)
 	$(BIN)/python bench/compare.py
 	$(BIN)/python bench/stages.py
+	$(BIN)/python bench/signed_in.py
 	$(BIN)/python bench/growth.py
 	$(BIN)/python bench/startup.py
 
 bench-quick: $(TOOLS)
 	$(BIN)/python bench/compare.py --quick
+	$(BIN)/python bench/signed_in.py
 	$(BIN)/python bench/startup.py --quick
 
 bench-lock:

@@ -1,11 +1,11 @@
 """Take security checks out one by one, and see whether a test fails.
 
-    python bench/mutants.py [--every 1] [--only secrets]
+    python bench/mutants.py [--area tokens] [--every 1]
 
 A check is an `if` that ends in refusing (`raise`, or `return` of nothing, None, False or the count of attempts), and each
 condition of a `where(...)` that has several. Of those in the modules below, each is taken out of a copy
-of the source, and the tests of accounts are run until one fails: those of single pieces first, then those
-over HTTP on SQLite. Prints every check that nobody misses, and the share that is missed by somebody.
+of the source, and the tests of accounts are run until one fails: those of its area first, then all others,
+over HTTP on SQLite. Prints every check that nobody misses, and for each area the share that is missed by somebody.
 """
 
 from __future__ import annotations
@@ -24,46 +24,107 @@ from typing import TypeGuard
 
 ROOT = Path(__file__).parent.parent
 AUTH = Path("tilth/features/auth")
-MODULES = (
-    "models/secrets.py",
-    "models/sessions.py",
-    "models/refresh.py",
-    "models/identity.py",
-    "models/api_keys.py",
-    "models/factors.py",
-    "models/passkeys.py",
-    "service/jose/encoding.py",
-    "service/jose/jws.py",
-    "service/jose/keys.py",
-    "service/jose/sets.py",
-    "service/jose/tokens.py",
-    "service/passwords/hashes.py",
-    "service/passwords/pool.py",
-    "service/passwords/rules.py",
-    "service/passkeys/asked.py",
-    "service/passkeys/ceremony.py",
-    "service/passkeys/challenges.py",
-    "service/passkeys/kept.py",
-    "service/passkeys/party.py",
-    "service/passwords_asked.py",
-    "service/passwords_changed.py",
-    "service/session_credentials.py",
-    "service/cookies.py",
-    "service/crossing.py",
-    "service/grants.py",
-    "service/invitations.py",
-    "service/magic.py",
-    "service/mail_codes.py",
-    "service/readers.py",
-    "service/sign_in.py",
-    "service/support.py",
-    "service/totp.py",
-    "service/trusted.py",
-)
-TESTS = (
-    ["tests/features/auth", "-n", "0"],
-    ["tests/stories/auth", "-n", "2", "-k", "sqlite and not browser"],
-)
+STORIES = "tests/stories/auth"
+PIECES = "tests/features/auth"
+ON_SQLITE = ("-k", "sqlite and not browser")
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """modules: with checks. stories, pieces: the tests that are about them, over HTTP and of single pieces."""
+
+    modules: tuple[str, ...]
+    stories: tuple[str, ...]
+    pieces: tuple[str, ...] = ()
+
+    @property
+    def tests(self) -> list[list[str]]:
+        """What is run until one fails, the quickest first."""
+        found = [[f"{PIECES}/service/{each}.py" for each in self.pieces]] if self.pieces else []
+        own = [f"{STORIES}/{each}.py" for each in self.stories]
+        return [*found, [*own, *ON_SQLITE], [PIECES], [STORIES, *ON_SQLITE]]
+
+
+AREAS = {
+    "secrets": Area(
+        ("models/secrets.py", "service/magic.py", "service/invitations.py"),
+        ("test_left_behind", "test_invitations", "test_races", "test_attacks"),
+    ),
+    "sessions": Area(
+        (
+            "models/sessions.py",
+            "models/identity.py",
+            "service/session_credentials.py",
+            "service/cookies.py",
+            "service/crossing.py",
+            "service/support.py",
+            "service/step_up.py",
+        ),
+        ("test_accounts", "test_crossing", "test_left_behind", "test_attacks"),
+        ("test_cookies",),
+    ),
+    "tokens": Area(
+        (
+            "models/refresh.py",
+            "service/grants.py",
+            "service/bearer.py",
+            "service/jose/encoding.py",
+            "service/jose/jws.py",
+            "service/jose/keys.py",
+            "service/jose/sets.py",
+            "service/jose/tokens.py",
+        ),
+        ("test_left_behind", "test_races", "test_attacks"),
+        ("test_jws", "test_tokens", "test_token_keys"),
+    ),
+    "keys": Area(
+        ("models/api_keys.py", "service/readers.py"),
+        ("test_of_others", "test_attacks"),
+        ("test_api_keys",),
+    ),
+    "passwords": Area(
+        (
+            "service/passwords/hashes.py",
+            "service/passwords/pool.py",
+            "service/passwords/rules.py",
+            "service/passwords_asked.py",
+            "service/passwords_changed.py",
+            "service/sign_in.py",
+            "service/sign_up.py",
+            "service/account_kept.py",
+            "service/addresses_changed.py",
+        ),
+        ("test_left_behind", "test_races", "test_attacks"),
+        ("test_hashing_pool", "test_password_hashes", "test_password_rules"),
+    ),
+    "factors": Area(
+        (
+            "models/factors.py",
+            "service/factors_asked.py",
+            "service/factors_kept.py",
+            "service/mail_codes.py",
+            "service/totp.py",
+            "service/trusted.py",
+        ),
+        ("test_mail_codes", "test_trusted_devices", "test_of_others", "test_races", "test_attacks"),
+        ("test_totp",),
+    ),
+    "passkeys": Area(
+        (
+            "models/passkeys.py",
+            "service/passkeys/asked.py",
+            "service/passkeys/ceremony.py",
+            "service/passkeys/challenges.py",
+            "service/passkeys/kept.py",
+        ),
+        ("test_passkey_attacks", "test_passkeys", "test_passkey_pages"),
+        ("test_passkey_ceremony", "test_passkey_party"),
+    ),
+    "limits": Area(
+        ("models/counters.py", "service/guard.py", "service/origins.py"),
+        ("test_mail_codes", "test_passkey_attacks", "test_attacks"),
+    ),
+}
 LONGEST_SECONDS = 300
 REFUSALS = frozenset({"Refused", "_refused", "_known", "_too_many"})
 """What units of work make to answer that they refuse."""
@@ -120,21 +181,21 @@ def _is_where(node: ast.AST) -> TypeGuard[ast.Call]:
     return node.func.attr == "where" and is_plain and len(node.args) > 1
 
 
-def is_killed(mutant: Mutant, source: Path) -> bool:
+def is_killed(mutant: Mutant, tests: list[list[str]], source: Path) -> bool:
     path = source / AUTH / mutant.module
     whole = path.read_text()
     tree = ast.parse(whole)
     taken_out(tree, mutant.number)
     path.write_text(ast.unparse(ast.fix_missing_locations(tree)))
     try:
-        return any(fails(tests, source) for tests in TESTS)
+        return any(fails(each, source) for each in tests)
     finally:
         path.write_text(whole)
 
 
 def fails(tests: list[str], source: Path) -> bool:
     """Also when they do not end: whoever looks at the run would notice."""
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-n", "0", *tests]
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
@@ -147,25 +208,34 @@ def fails(tests: list[str], source: Path) -> bool:
 
 def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("--area", choices=[*AREAS], help="only these checks")
     reader.add_argument("--every", type=int, default=1, help="only each n-th check")
-    reader.add_argument("--only", default="", help="part of a module's name")
     given = reader.parse_args()
-    modules = [each for each in MODULES if given.only in each]
-    mutants = [each for module in modules for each in mutants_of(module)][:: given.every]
-    killed = 0
+    areas = {name: area for name, area in AREAS.items() if given.area in (None, name)}
+    is_whole = True
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "src"
         shutil.copytree(ROOT / "src", source)
-        assert not any(fails(tests, source) for tests in TESTS), (
-            "They fail with every check in place."
-        )
-        for mutant in mutants:
-            if is_killed(mutant, source):
-                killed += 1
-            else:
-                print(f"missed by no test: {mutant.module}:{mutant.line} {mutant.text}", flush=True)
-    print(f"{killed} of {len(mutants)} checks are missed by a test ({killed / len(mutants):.0%}).")
-    return 0 if killed == len(mutants) else 1
+        for name, area in areas.items():
+            for each in area.tests:
+                assert not fails(each, source), f"With every check in place, these fail: {each}"
+            is_whole &= examined(name, area, given.every, source)
+    return 0 if is_whole else 1
+
+
+def examined(name: str, area: Area, every: int, source: Path) -> bool:
+    """Whether a test misses each check of the area; prints those that none does, and the share."""
+    mutants = [each for module in area.modules for each in mutants_of(module)][::every]
+    killed = 0
+    for mutant in mutants:
+        if is_killed(mutant, area.tests, source):
+            killed += 1
+        else:
+            print(f"missed by no test: {mutant.module}:{mutant.line} {mutant.text}", flush=True)
+    share = killed / len(mutants)
+    told = f"{name}: {killed} of {len(mutants)} checks are missed by a test ({share:.0%})."
+    print(told, flush=True)
+    return killed == len(mutants)
 
 
 if __name__ == "__main__":

@@ -91,17 +91,37 @@ def test_a_credential_costs_one_statement(site_of: SiteOf, sessions: str, kind: 
     assert len(asked) == 1, asked
 
 
+@pytest.mark.parametrize("sessions", ["server", "cookie"])
 @pytest.mark.parametrize("kind", ["session", "bearer"])
-def test_a_credential_that_is_believed_costs_none(site_of: SiteOf, kind: str) -> None:
-    site = site_of(cache_seconds=5.0)
+def test_a_credential_that_is_believed_costs_none(
+    site_of: SiteOf, sessions: str, kind: str
+) -> None:
+    site = site_of(cache_seconds=5.0, sessions=sessions)
     site.account()
     sent, program = credential(site, kind), site.browser()
     program.get("/reports", **sent)
 
     with statements(site) as asked:
         program.get("/reports", **sent)
+    site.clock.pass_(seconds=6)
+    with statements(site) as later:
+        program.get("/reports", **sent)
 
     assert asked == []
+    assert len(later) == 1, later
+
+
+@pytest.mark.parametrize("kind", ["key", "basic"])
+def test_a_key_and_a_password_are_asked_about_each_time(site_of: SiteOf, kind: str) -> None:
+    site = site_of(cache_seconds=5.0)
+    site.account()
+    sent, program = credential(site, kind), site.browser()
+    program.get("/reports", **sent)
+
+    with statements(site) as asked:
+        answer = program.get("/reports", **sent)
+
+    assert (answer.json(), len(asked)) == ("ok", 1), asked
 
 
 @pytest.mark.parametrize(

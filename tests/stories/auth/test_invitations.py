@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 from tests.stories.auth.test_races import AT_ONCE, successes
 
 from tilth.errors import CommandError, Invalid
+from tilth.features.auth.models.counters import counter_key, take
+from tilth.features.auth.models.roles import grant
 from tilth.features.auth.models.tables import AUDIT, USERS
+from tilth.features.auth.models.users import new_account
 from tilth.features.auth.service import invitations, names
+from tilth.features.auth.service.guard import milliseconds
+from tilth.kernel.policy.actor import SUPERUSER
+from tilth.kernel.store.sync import sync_engine
 
 PASSWORD = "correct horse battery"
 BASE = "http://127.0.0.1:5000"
@@ -141,6 +150,38 @@ def test_of_several_first_links_at_once_one_makes_a_superuser(site: Site) -> Non
 
     assert successes(site, "POST", ACCEPT, wishes) == 1
     assert len(site.sql(USERS.select())) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_first_link_waits_for_whoever_is_becoming_superuser(
+    site: Site, database_url: str
+) -> None:
+    """On PostgreSQL only: SQLite has one writer, so there two never look at the same time."""
+    token = first_token(site)
+    engine = sync_engine(database_url)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    async def while_another_holds(session: Session) -> tuple[bool, Any]:
+        asked = asyncio.create_task(
+            site.browser().client.post(ACCEPT, json=wish(token)), name="accept"
+        )
+        has_waited = False
+        while not asked.done() and not has_waited:
+            await asyncio.wait({asked}, timeout=0.01)
+            with engine.connect() as looking:
+                has_waited = bool(looking.scalar(waiting))
+        grant(session, new_account(session, [names.username("root")], None, now), SUPERUSER, now)
+        session.commit()
+        return has_waited, await asked
+
+    now = site.clock()
+    with Session(engine) as session:
+        take(session, counter_key("first admin"), invitations.ONE_BY_ONE, milliseconds(now))
+        has_waited, answer = site.run(while_another_holds(session))
+    engine.dispose()
+
+    assert (has_waited, answer.status_code, answer.json()["code"]) == (True, 400, "stale_link")
+    assert [row["username"] for row in site.sql(USERS.select())] == ["root"]
 
 
 def test_an_invitation_gives_its_roles_and_says_so(site: Site) -> None:

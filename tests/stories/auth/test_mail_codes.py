@@ -11,7 +11,7 @@ import pytest
 from tests.stories.auth.test_pages import act, send, signed_in
 from tests.stories.auth.test_races import AT_ONCE, successes
 
-from tilth.features.auth.models.tables import SESSIONS, USERS
+from tilth.features.auth.models.tables import AUDIT, SESSIONS, USERS
 from tilth.features.auth.settings import Limits
 
 PASSWORD = "correct horse battery"
@@ -31,6 +31,17 @@ def mailed(site_of: SiteOf) -> Site:
 def grow_old(site: Site) -> None:
     """Every session was last proved 40 minutes ago, by the clock that `max_age` goes by."""
     site.sql(SESSIONS.update().values(authenticated_at=site.clock() - timedelta(minutes=40)))
+
+
+def factor_of(browser: Any) -> str:
+    [found] = browser.get("/auth/factors").json()["items"]
+    id_: str = found["id"]
+    return id_
+
+
+def removals(site: Site) -> list[Any]:
+    told = site.sql(AUDIT.select().where(AUDIT.c.type == "factor.removed"))
+    return [row["data"] for row in told]
 
 
 def last_code(site: Site) -> str:
@@ -288,13 +299,53 @@ def test_an_old_address_is_sent_nothing_and_its_codes_are_worth_nothing(mailed: 
 
 def test_87_codes_by_mail_are_removed_and_told(mailed: Site) -> None:
     bob, _ = set_up(mailed)
-    factor = bob.get("/auth/factors").json()["items"][0]["id"]
+    factor = factor_of(bob)
 
     gone = bob.ask("DELETE", f"/auth/factors/{factor}")
     mailed.delivered()
 
     assert gone.status_code == 204
     assert "Sending codes by mail was removed" in mailed.mail.messages[-1].text
+    assert mailed.browser().sign_in().status_code == 200
+    assert removals(mailed) == [{"kind": "mail"}]
+
+
+def test_87_codes_by_mail_are_not_removed_from_a_screen_that_was_left_open(mailed: Site) -> None:
+    bob, _ = set_up(mailed)
+    factor = factor_of(bob)
+    grow_old(mailed)
+
+    refused = bob.ask("DELETE", f"/auth/factors/{factor}")
+    on_page = act(bob, "remove_factor", id=factor)
+
+    assert (refused.status_code, refused.json()["code"]) == (401, "step_up_required")
+    assert on_page.status_code == 401
+    assert (factor_of(bob), removals(mailed)) == (factor, [])
+
+
+def test_48_codes_by_mail_are_not_removed_by_another(mailed: Site) -> None:
+    bob, _ = set_up(mailed)
+    mailed.account("eve")
+    eve = mailed.browser()
+    eve.sign_in("eve")
+
+    refused = eve.ask("DELETE", f"/auth/factors/{factor_of(bob)}")
+
+    assert (refused.status_code, removals(mailed)) == (404, [])
+    assert mailed.browser().sign_in().status_code == 202
+
+
+def test_pages_remove_codes_by_mail(mailed: Site) -> None:
+    bob, _ = set_up(mailed)
+
+    shown = bob.get("/account").text
+    gone = act(bob, "remove_factor", id=factor_of(bob))
+    after = bob.get("/account").text
+
+    assert "Codes by mail, since" in shown
+    assert gone.status_code == 303
+    assert ("Codes by mail, since" in after, "Set up codes by mail" in after) == (False, True)
+    assert removals(mailed) == [{"kind": "mail"}]
     assert mailed.browser().sign_in().status_code == 200
 
 

@@ -52,7 +52,7 @@ def findings(options: Auth, settings: Settings) -> Iterator[Finding]:
 
 
 def _secret_findings(settings: Settings) -> Iterator[Finding]:
-    if settings.secret_key is None:
+    if not settings.secret_key:
         yield Finding(
             "auth.secret_key",
             "TILTH_SECRET_KEY",

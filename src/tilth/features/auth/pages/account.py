@@ -23,7 +23,14 @@ from tilth.features.auth.pages.forms import form_of, id_in
 from tilth.features.auth.pages.mail_factor import MailFactorActs
 from tilth.features.auth.pages.qr_code import qr_svg
 from tilth.features.auth.pages.rendering import Pages, go
-from tilth.features.auth.routes.answering import into_same, own, proof_from, same_again, set_session
+from tilth.features.auth.routes.answering import (
+    confirmed,
+    into_same,
+    own,
+    proof_from,
+    same_again,
+    set_session,
+)
 from tilth.features.auth.service import (
     account_kept,
     addresses_changed,
@@ -133,9 +140,8 @@ class AccountPages:
     async def _change_password(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        proved = await prove_again(
-            self.accounts, account, given.get("current_password", ""), origin
-        )
+        password = given.get("current_password")
+        proved = await confirmed(self.accounts, asking, account, password, origin)
         changed = await passwords_changed.change_password(
             self.accounts,
             proved,
@@ -150,9 +156,8 @@ class AccountPages:
     async def _change_email(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        proved = await prove_again(
-            self.accounts, account, given.get("current_password", ""), origin
-        )
+        password = given.get("current_password")
+        proved = await confirmed(self.accounts, asking, account, password, origin)
         await addresses_changed.ask_for_change(
             self.accounts, proved, given.get("email", ""), origin
         )
@@ -261,9 +266,8 @@ class AccountPages:
     async def _delete(
         self, request: Request, asking: Actor, account: Account, origin: Origin, given: Any
     ) -> Response:
-        proved = await prove_again(
-            self.accounts, account, given.get("current_password", ""), origin
-        )
+        password = given.get("current_password")
+        proved = await confirmed(self.accounts, asking, account, password, origin)
         await account_kept.end_account(self.accounts, proved, origin)
         told = "Your account and everything in it is deleted."
         response = self.pages.page(request, "done", heading="Good-bye", told=told)

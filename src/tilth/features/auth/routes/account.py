@@ -16,6 +16,7 @@ from tilth.features.auth.routes.answering import (
     account_shown,
     actor,
     answer,
+    confirmed,
     given_anew,
     into_same,
     own,
@@ -70,6 +71,7 @@ async def me(accounts: Here, request: Request) -> Response:
         **account_shown(account).model_dump(),
         roles=sorted(asking.roles),
         permissions=sorted(asking.permissions),
+        has_password=account.hash is not None,
         has_second_factor=account.factors > 0,
         assurance=asking.assurance,
         method=asking.method,
@@ -93,9 +95,9 @@ async def reset(accounts: Here, request: Request, body: Reset) -> Response:
 
 
 async def change_password(accounts: Here, request: Request, body: PasswordChange) -> Response:
-    """Change the password. Everything else is signed out; this session is replaced."""
+    """Change the password, or set the first one. Everything else is signed out; this session is replaced."""
     asking, account, origin = await own(accounts, request)
-    proved = await prove_again(accounts, account, body.current_password, origin)
+    proved = await confirmed(accounts, asking, account, body.current_password, origin)
     given = await passwords_changed.change_password(
         accounts,
         proved,
@@ -110,8 +112,8 @@ async def change_password(accounts: Here, request: Request, body: PasswordChange
 
 async def change_email(accounts: Here, request: Request, body: EmailChange) -> Response:
     """Use another address, once the link that is sent there is followed. The old one is told."""
-    _, account, origin = await own(accounts, request)
-    proved = await prove_again(accounts, account, body.current_password, origin)
+    asking, account, origin = await own(accounts, request)
+    proved = await confirmed(accounts, asking, account, body.current_password, origin)
     await addresses_changed.ask_for_change(accounts, proved, body.email, origin)
     return answer(Sent(), 202)
 
@@ -152,8 +154,8 @@ async def prove_more(accounts: Here, request: Request, body: StepUp) -> Response
 
 async def delete_account(accounts: Here, request: Request, body: Confirmation) -> Response:
     """For good, with its sessions, keys and factors."""
-    _, account, origin = await own(accounts, request)
-    proved = await prove_again(accounts, account, body.current_password, origin)
+    asking, account, origin = await own(accounts, request)
+    proved = await confirmed(accounts, asking, account, body.current_password, origin)
     await end_account(accounts, proved, origin)
     response = answer(None)
     drop_cookie(accounts, request, response)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tilth.errors import BadCredential, Forbidden, Unauthenticated
+from tilth.errors import BadCredential, Fault, Forbidden, Unauthenticated, invalid
 from tilth.features.auth.models.audit import Origin
 from tilth.features.auth.models.sessions import Proof, end_by_digest
 from tilth.features.auth.models.users import Account
@@ -27,7 +27,9 @@ from tilth.features.auth.service.browser import (
     set_cookie,
 )
 from tilth.features.auth.service.grants import Pair, grant
+from tilth.features.auth.service.guard import Admission
 from tilth.features.auth.service.origins import origin_of
+from tilth.features.auth.service.passwords_asked import Proved, prove_again
 from tilth.features.auth.service.session_credentials import Begun, new_session
 from tilth.features.auth.service.sign_in import Establish, Pending
 from tilth.kernel.policy.actor import Actor
@@ -62,8 +64,30 @@ async def own(
         raise Forbidden("An account is managed by its owner, who signs in.", code="limited")
     account = await account_of(accounts, asking.id)
     if fresh:
-        require_assurance(asking, 2 if account.factors else 1, FRESH_SECONDS)
+        _require_fresh(asking, account)
     return asking, account, origin_of(request, asking)
+
+
+async def confirmed(
+    accounts: Accounts, asking: Actor, account: Account, password: str | None, origin: Origin
+) -> Proved:
+    """What must not be done by who found a screen open: by the password; of an account that has none,
+    by all it has, proved in the last quarter of an hour.
+
+    Raises Invalid without a password where there is one, Unauthenticated and TooManyRequests.
+    """
+    if password is not None:
+        return await prove_again(accounts, account, password, origin)
+    if account.hash is not None:
+        raise invalid([Fault("/current_password", "missing", "Give the present password.")])
+    _require_fresh(asking, account)
+    at = asking.authenticated_at
+    assert at is not None
+    return Proved(account, Admission(), at)
+
+
+def _require_fresh(asking: Actor, account: Account) -> None:
+    require_assurance(asking, 2 if account.factors else 1, FRESH_SECONDS)
 
 
 def proof_from(asking: Actor) -> Proof:

@@ -150,17 +150,19 @@ class Reset(Given):
 
 
 class PasswordChange(Given):
-    current_password: Password
+    """current_password: wherever the account has one, as in the two below."""
+
+    current_password: Password | None = None
     new_password: Password
 
 
 class EmailChange(Given):
     email: Name
-    current_password: Password
+    current_password: Password | None = None
 
 
 class Confirmation(Given):
-    current_password: Password
+    current_password: Password | None = None
 
 
 class StepUp(Given):
@@ -212,12 +214,14 @@ class AccountShown(BaseModel):
 
 
 class Me(AccountShown):
-    """impersonator: id of who acts as this account. csrf_token: for clients that send neither Origin nor
+    """has_password: else the account is managed by a fresh proof (`step-up`, or signing in again).
+    impersonator: id of who acts as this account. csrf_token: for clients that send neither Origin nor
     Sec-Fetch-Site, as X-CSRF-Token.
     """
 
     roles: list[str]
     permissions: list[str]
+    has_password: bool
     has_second_factor: bool
     assurance: int
     method: str

@@ -81,7 +81,8 @@ def require_assurance(actor: Actor, level: int, max_age: float | None) -> None:
     wanted = f'acr_values="{level}"' + ("" if max_age is None else f', max_age="{max_age:g}"')
     told = 'error="insufficient_user_authentication"'
     raise Unauthenticated(
-        "Prove again who you are: POST /auth/step-up with your password, or the code of a second factor.",
+        "Prove again who you are: POST /auth/step-up with your password, or the code of a second factor; "
+        "or sign in again.",
         code="step_up_required",
         headers={"WWW-Authenticate": f'Bearer realm="tilth", {told}, {wanted}'},
     )

@@ -183,7 +183,8 @@ async def remove(
     """With the last one, recovery codes go too. Raises NotFound, also for somebody else's."""
 
     def removed(session: Session, now: datetime) -> tuple[str, Result] | None:
-        kinds = {each["id"]: each["kind"] for each in factors_of(session, account.id)}
+        offered = factors_of(session, account.id, confirmed=False)
+        kinds = {each["id"]: each["kind"] for each in offered}
         if not remove_factor(session, factor_id, account.id):
             return None
         current = account_by_id(session, account.id)
@@ -191,11 +192,11 @@ async def remove(
         if not current.factors:
             revoke(session, account.id, ["recovery"])
         end_everything(session, account.id)
-        record(session, "factor.removed", now, origin, user_id=account.id)
+        kind = kinds.get(factor_id, "")
+        record(session, "factor.removed", now, origin, user_id=account.id, data={"kind": kind})
         current = account_by_id(session, account.id)
         assert current is not None
-        kind = NAMES.get(kinds.get(factor_id, ""), "A second factor")
-        return kind, establish(session, proof, current, now)
+        return NAMES.get(kind, "A second factor"), establish(session, proof, current, now)
 
     found = await accounts.changed(removed)
     if found is None:

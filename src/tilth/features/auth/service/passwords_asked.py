@@ -45,7 +45,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """The password was right. better_hash: to be stored instead of the account's; None if it is good."""
+    """The password was right, or something else has proved as much. better_hash: to be stored instead of the account's; None if it is good."""
 
     account: Account
     admission: Admission

@@ -100,8 +100,8 @@ async def change_password(
     assurance: int,
     methods: tuple[str, ...],
 ) -> Result:
-    """By somebody who is signed in and has given the present one. Everything else of theirs ends, and
-    the session they have becomes another.
+    """By somebody who is signed in and has given the present one, or has none. Everything else of theirs
+    ends, and the session they have becomes another, which is as fresh as what was proved.
     """
     account = proved.account
     check_password(
@@ -116,7 +116,7 @@ async def change_password(
         record(session, "password.changed", now, origin, user_id=account.id)
         current = account_by_id(session, account.id)
         assert current is not None
-        return establish(session, Proof(account.id, assurance, methods, now), current, now)
+        return establish(session, Proof(account.id, assurance, methods, proved.at), current, now)
 
     result = await accounts.changed(changed)
     tell(accounts, "password_changed", account, accounts.now(), origin.address)
