@@ -52,7 +52,7 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("said", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_assertion_signs_nobody_in(site: Site, said: Said) -> None:
+def test_86_a_forged_assertion_signs_nobody_in(site: Site, said: Said) -> None:
     _, device = has_passkey(site)
 
     forged = use(site.browser(), device, said)
@@ -64,7 +64,7 @@ def test_a_forged_assertion_signs_nobody_in(site: Site, said: Said) -> None:
 
 
 @pytest.mark.parametrize("said", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_attestation_adds_nothing(site: Site, said: Said) -> None:
+def test_86_a_forged_attestation_adds_nothing(site: Site, said: Said) -> None:
     site.account()
     bob = site.browser()
     bob.sign_in()
@@ -85,13 +85,13 @@ MORE_FORGERIES = {
 
 
 @pytest.mark.parametrize("said", MORE_FORGERIES.values(), ids=MORE_FORGERIES)
-def test_an_assertion_of_another_kind_signs_nobody_in(site: Site, said: Said) -> None:
+def test_86_an_assertion_of_another_kind_signs_nobody_in(site: Site, said: Said) -> None:
     _, device = has_passkey(site)
 
     assert use(site.browser(), device, said).status_code == 401
 
 
-def test_a_signature_of_another_key_signs_nobody_in(site: Site) -> None:
+def test_86_a_signature_of_another_key_signs_nobody_in(site: Site) -> None:
     _, device = has_passkey(site)
     eve = Authenticator()
     eve.make({"user": {"id": "AAAA"}, "challenge": "AAAA"})
@@ -112,7 +112,7 @@ def test_a_signature_of_another_key_signs_nobody_in(site: Site) -> None:
     ],
     ids=["used instead of made", "unknown algorithm", "no RSA key", "short id", "long id"],
 )
-def test_a_passkey_that_is_none_is_not_added(site: Site, said: Said) -> None:
+def test_86_a_passkey_that_is_none_is_not_added(site: Site, said: Said) -> None:
     site.account()
     bob = site.browser()
     bob.sign_in()
@@ -120,7 +120,7 @@ def test_a_passkey_that_is_none_is_not_added(site: Site, said: Said) -> None:
     assert enrol(bob, Authenticator(), said).status_code == 422
 
 
-def test_an_answer_is_taken_once(site: Site) -> None:
+def test_86_an_answer_is_taken_once(site: Site) -> None:
     _, device = has_passkey(site)
     bob = site.browser()
     asked = bob.post("/auth/sign-in/passkey/options").json()
@@ -134,7 +134,7 @@ def test_an_answer_is_taken_once(site: Site) -> None:
     assert (first.status_code, again.status_code, moved.status_code) == (200, 401, 401)
 
 
-def test_a_challenge_is_used_up_by_a_wrong_answer(site: Site) -> None:
+def test_86_a_challenge_is_used_up_by_a_wrong_answer(site: Site) -> None:
     _, device = has_passkey(site)
     bob = site.browser()
     asked = bob.post("/auth/sign-in/passkey/options").json()
@@ -147,7 +147,7 @@ def test_a_challenge_is_used_up_by_a_wrong_answer(site: Site) -> None:
     assert late.status_code == 401
 
 
-def test_a_challenge_ends_after_ten_minutes(site: Site) -> None:
+def test_86_a_challenge_ends_after_ten_minutes(site: Site) -> None:
     _, device = has_passkey(site)
     bob = site.browser()
     asked = bob.post("/auth/sign-in/passkey/options").json()
@@ -165,7 +165,7 @@ def test_a_challenge_ends_after_ten_minutes(site: Site) -> None:
         ("/auth/sign-in/passkey/options", "/auth/step-up/passkey"),
     ],
 )
-def test_a_challenge_is_good_for_what_it_was_asked_for(
+def test_86_a_challenge_is_good_for_what_it_was_asked_for(
     site: Site, asked_at: str, used_at: str
 ) -> None:
     bob, device = has_passkey(site)
@@ -176,7 +176,7 @@ def test_a_challenge_is_good_for_what_it_was_asked_for(
     assert bob.post(used_at, answer).status_code == 401
 
 
-def test_a_counter_that_goes_back_is_refused_remembered_and_told(site: Site) -> None:
+def test_86_a_counter_that_goes_back_is_refused_remembered_and_told(site: Site) -> None:
     _, device = has_passkey(site, email="bob@example.org")
     use(site.browser(), device, Said(count=7))
 
@@ -190,7 +190,7 @@ def test_a_counter_that_goes_back_is_refused_remembered_and_told(site: Site) -> 
     assert site.delivered().count("passkey_copied") == 3
 
 
-def test_nothing_is_asked_of_who_has_no_passkey(site: Site) -> None:
+def test_86_nothing_is_asked_of_who_has_no_passkey(site: Site) -> None:
     """Options that name no passkey would let the browser offer everybody's."""
     site.account()
     bob = site.browser()
@@ -205,7 +205,7 @@ def test_nothing_is_asked_of_who_has_no_passkey(site: Site) -> None:
     assert (second.status_code, second.json()["code"]) == (401, "invalid_passkey")
 
 
-def test_a_passkey_of_somebody_else_is_no_second_factor(site: Site) -> None:
+def test_86_a_passkey_of_somebody_else_is_no_second_factor(site: Site) -> None:
     has_passkey(site)
     _, of_eve = has_passkey(site, "eve")
     browser = site.browser()
@@ -221,7 +221,7 @@ def test_a_passkey_of_somebody_else_is_no_second_factor(site: Site) -> None:
     assert browser.get("/auth/me").status_code == 401
 
 
-def test_a_passkey_of_somebody_else_steps_nobody_up(site: Site) -> None:
+def test_86_a_passkey_of_somebody_else_steps_nobody_up(site: Site) -> None:
     bob, _ = has_passkey(site)
     _, of_eve = has_passkey(site, "eve")
     asked = bob.post("/auth/step-up/passkey/options").json()
@@ -231,7 +231,7 @@ def test_a_passkey_of_somebody_else_steps_nobody_up(site: Site) -> None:
     assert bob.post("/auth/step-up/passkey", answer).status_code == 401
 
 
-def test_a_challenge_of_one_session_is_nothing_in_another(site: Site) -> None:
+def test_86_a_challenge_of_one_session_is_nothing_in_another(site: Site) -> None:
     bob, device = has_passkey(site)
     other = site.browser()
     use(other, device)
@@ -246,7 +246,7 @@ def test_a_challenge_of_one_session_is_nothing_in_another(site: Site) -> None:
     assert added.status_code == 422
 
 
-def test_nobody_enrols_by_a_challenge_of_somebody_else(site: Site) -> None:
+def test_86_nobody_enrols_by_a_challenge_of_somebody_else(site: Site) -> None:
     site.account("bob")
     site.account("eve")
     bob, eve = site.browser(), site.browser()
@@ -261,7 +261,7 @@ def test_nobody_enrols_by_a_challenge_of_somebody_else(site: Site) -> None:
     assert site.sql(select(PASSKEYS.c.id)) == []
 
 
-def test_a_passkey_belongs_to_one_account(site: Site) -> None:
+def test_86_a_passkey_belongs_to_one_account(site: Site) -> None:
     _, device = has_passkey(site)
     site.account("eve")
     eve = site.browser()
@@ -274,7 +274,7 @@ def test_a_passkey_belongs_to_one_account(site: Site) -> None:
     assert len(site.sql(select(PASSKEYS.c.id))) == 1
 
 
-def test_another_password_step_is_not_skipped_by_a_flow(site: Site) -> None:
+def test_86_another_password_step_is_not_skipped_by_a_flow(site: Site) -> None:
     """26: half a sign-in is only good for its own second step."""
     _, device = has_passkey(site)
     flow = {"flow": site.browser().sign_in().json()["flow"]}
@@ -289,7 +289,7 @@ def test_another_password_step_is_not_skipped_by_a_flow(site: Site) -> None:
     assert answers == [401, 401, 401]
 
 
-def test_half_a_sign_in_is_completed_once(site: Site) -> None:
+def test_86_half_a_sign_in_is_completed_once(site: Site) -> None:
     site.account()
     bob, device = site.browser(), Authenticator()
     bob.sign_in()
@@ -309,7 +309,7 @@ def test_half_a_sign_in_is_completed_once(site: Site) -> None:
     assert (unknown, first, second) == (401, 200, 401)
 
 
-def test_half_a_sign_in_is_completed_once_by_all_that_come_at_once(site: Site) -> None:
+def test_86_half_a_sign_in_is_completed_once_by_all_that_come_at_once(site: Site) -> None:
     site.account()
     bob, device = site.browser(), Authenticator()
     bob.sign_in()
@@ -327,7 +327,7 @@ def test_half_a_sign_in_is_completed_once_by_all_that_come_at_once(site: Site) -
     assert [each.status_code for each in answers].count(200) == 1
 
 
-def test_a_disabled_account_stays_closed(site: Site) -> None:
+def test_86_a_disabled_account_stays_closed(site: Site) -> None:
     _, device = has_passkey(site)
     site.sql(update(USERS).values(disabled_at=datetime(2020, 1, 1, tzinfo=UTC)))
 
@@ -425,7 +425,7 @@ def test_88_no_secret_of_a_passkey_is_in_the_export(site: Site) -> None:
 # Of fifty at once, one
 
 
-def test_of_fifty_answers_at_once_one_signs_in(site: Site) -> None:
+def test_86_of_fifty_answers_at_once_one_signs_in(site: Site) -> None:
     _, device = has_passkey(site)
     asked = site.browser().post("/auth/sign-in/passkey/options").json()
     # Each with a count of its own, so that only the challenge tells them apart from the first.
@@ -440,7 +440,7 @@ def test_of_fifty_answers_at_once_one_signs_in(site: Site) -> None:
     assert all(code in (200, 401, 503) for code in codes), codes
 
 
-def test_of_fifty_uses_of_one_count_at_once_one_signs_in(site: Site) -> None:
+def test_86_of_fifty_uses_of_one_count_at_once_one_signs_in(site: Site) -> None:
     _, device = has_passkey(site)
     asked = [site.browser().post("/auth/sign-in/passkey/options").json() for _ in range(AT_ONCE)]
     answers = [
@@ -453,7 +453,7 @@ def test_of_fifty_uses_of_one_count_at_once_one_signs_in(site: Site) -> None:
     assert len([code for code in codes if code == 200]) == 1
 
 
-def test_of_fifty_enrolments_at_once_one_is_kept(site: Site) -> None:
+def test_86_of_fifty_enrolments_at_once_one_is_kept(site: Site) -> None:
     site.account()
     bob = site.browser()
     bob.sign_in()
@@ -468,7 +468,7 @@ def test_of_fifty_enrolments_at_once_one_is_kept(site: Site) -> None:
     assert len(site.sql(select(PASSKEYS.c.id))) == 1
 
 
-def test_of_two_passkeys_removed_at_once_one_stays(site: Site) -> None:
+def test_86_of_two_passkeys_removed_at_once_one_stays(site: Site) -> None:
     bob, _ = has_passkey(site)
     enrol(bob, Authenticator())
     site.sql(PASSWORDS.delete())
