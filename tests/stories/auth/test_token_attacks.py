@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -262,12 +262,12 @@ def test_14_what_is_huge_is_refused_at_once(site: Site, token: str) -> None:
     megabyte = signed(key_of(site), header, with_claim("x", f'"{"x" * 750_000}"')(claims))
     parts = "." * 1_000_000
 
-    begun = perf_counter()
+    begun = process_time()
     wrong = accepted(site, {"megabyte": megabyte, "parts": parts, "deep": "e30." + DEEP})
-    spent = perf_counter() - begun
+    spent = process_time() - begun
 
     assert wrong == []
-    assert spent < 2, "a reader of all of it, or a thread that waits, would take longer"
+    assert spent < 1, "seconds of the processor, whatever else the machine does"
 
 
 @pytest.mark.parametrize("secret", ["", "x" * 40, "abab" * 12])
