@@ -133,6 +133,7 @@ AREAS = {
     ),
 }
 LONGEST_SECONDS = 900
+TOLD_CHARACTERS = 4000
 REFUSALS = frozenset({"Refused", "_refused", "_known", "_too_many"})
 """What units of work make to answer that they refuse."""
 
@@ -200,8 +201,8 @@ def is_killed(mutant: Mutant, tests: list[list[str]], source: Path) -> bool:
         path.write_text(whole)
 
 
-def fails(tests: list[str], source: Path) -> bool:
-    """Also when they do not end: whoever looks at the run would notice."""
+def fails(tests: list[str], source: Path, *, is_told: bool = False) -> bool:
+    """Also when they do not end: whoever looks at the run would notice. is_told: prints what failed."""
     command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-n", "0", *tests]
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
@@ -210,6 +211,8 @@ def fails(tests: list[str], source: Path) -> bool:
         )
     except subprocess.TimeoutExpired:
         return True
+    if is_told and done.returncode:
+        print(done.stdout.decode()[-TOLD_CHARACTERS:], flush=True)
     return done.returncode != 0
 
 
@@ -224,7 +227,9 @@ def main() -> int:
         source = Path(folder) / "src"
         shutil.copytree(ROOT / "src", source)
         for each in EVERY:
-            assert not fails(each, source), f"With every check in place, these fail: {each}"
+            assert not fails(each, source, is_told=True), (
+                f"With every check in place, these fail: {each}"
+            )
         for name, area in areas.items():
             is_whole &= examined(name, area, given.every, source)
     return 0 if is_whole else 1
