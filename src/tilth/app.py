@@ -261,7 +261,7 @@ class Application(FastAPI):
         lend_tables({each.exposure.model for each in self._declared}, self._own())
         resolved = resolve([each.exposure for each in self._declared], database.dialect.name)
         findings = [*resolved.findings, *cors_findings(self.settings.web)]
-        findings.extend(policy_findings_of(self._declared, resolved))
+        findings.extend(policy_findings_of(self._declared, resolved, self._own()))
         for feature in self._batteries:
             findings.extend(feature.checks(resolved.schema, self.router.routes))
         of_model = {declared.exposure.model: declared for declared in self._declared}

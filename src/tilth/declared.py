@@ -6,9 +6,12 @@ import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import MetaData
+
 from tilth.errors import Finding
 from tilth.kernel.plan.before import Before
 from tilth.kernel.policy.checks import NEVER_GIVEN, missing_policy, policy_findings
+from tilth.kernel.policy.guarded import guarded_findings
 from tilth.kernel.policy.policy import Policy
 from tilth.kernel.policy.source import Sources
 from tilth.kernel.schema.exposure import Exposure
@@ -27,8 +30,13 @@ class Declared:
     before: tuple[Before, ...] = ()
 
 
-def policy_findings_of(declared: Sequence[Declared], resolved: Resolved) -> Iterator[Finding]:
-    """Also of resources with other mistakes, so that none is found only after the others."""
+def policy_findings_of(
+    declared: Sequence[Declared], resolved: Resolved, own: Sequence[MetaData] = ()
+) -> Iterator[Finding]:
+    """Also of resources with other mistakes, so that none is found only after the others.
+
+    own: Tilth's tables in this application.
+    """
     sources = Sources()
     known: dict[type, tuple[Resource, Collection[str]]] = {
         resource.model: (resource, ()) for resource in resolved.schema.values()
@@ -36,6 +44,7 @@ def policy_findings_of(declared: Sequence[Declared], resolved: Resolved) -> Iter
     known |= {each.resource.model: (each.resource, each.faulty) for each in resolved.unfinished}
     for each in declared:
         model, where = each.exposure.model, each.exposure.where
+        yield from guarded_findings(model, each.policy, where, own)
         if each.policy is None:
             yield missing_policy(model, where)
         elif model in known:

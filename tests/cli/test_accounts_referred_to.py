@@ -33,12 +33,26 @@ class Loan(Base):
 app = Tilth(auth=Auth())
 app.expose(Loan, Policy(read=signed_in))
 """
-KEYS = {"by its name": '"tilth_user.id"', "by its column": "User.id"}
+SHOWN = """
+
+class Member(Base):
+    __table__ = User.__table__
+    __mapper_args__ = {"include_properties": ["id", "username"]}
 
 
-@pytest.fixture(params=KEYS)
+app.expose(Member, Policy(read=signed_in))
+"""
+APPS = {
+    "by its name": APP.replace("{key}", '"tilth_user.id"'),
+    "by its column": APP.replace("{key}", "User.id"),
+    # A class over the columns that may be seen, as docs/how-to/members.md has it.
+    "shown": APP.replace("{key}", "User.id") + SHOWN,
+}
+
+
+@pytest.fixture(params=APPS)
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    (tmp_path / "app.py").write_text(APP.replace("{key}", KEYS[request.param]))
+    (tmp_path / "app.py").write_text(APPS[request.param])
     return tmp_path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import socket
 import subprocess
@@ -198,3 +199,23 @@ def test_the_doctor_tells_what_production_would_refuse(run: Run, tmp_path: Path)
     assert (ill.code, codes) == (1, ["auth.secret_key", "auth.public_url", "auth.mail"])
     assert (well.code, served.code) == (0, 1)
     assert "TILTH_SECRET_KEY" in served.err
+
+
+@pytest.mark.parametrize("form", ["name", "address", "id"])
+def test_policy_is_explained_to_an_account_by_any_of_its_names(
+    user: Run, run: Run, tmp_path: Path, database_url: str, form: str
+) -> None:
+    made = user(
+        "create", "mia", "--email", "mia@x.example", "--password-stdin", "--json", password=PASSWORD
+    )
+    id_ = json.loads(made.stdout)["id"]
+    who = {"name": "mia", "address": "mia@x.example", "id": id_}[form]
+
+    ended = run(
+        *("policy", "explain", who, "read", "notes/1"),
+        cwd=tmp_path,
+        **SAFE,
+        TILTH_DATABASE=database_url,
+    )
+
+    assert (ended.code, f"is the account mia, id {id_}" in ended.err) == (0, True), ended.err

@@ -275,6 +275,27 @@ async def test_a_collection_that_is_joined_cannot_be_read_in_parts(league: Tilth
             list(rows.iterator())
 
 
+NO_CONDITIONS: list[Any] = [True, False, None, "name", 3]
+
+
+@pytest.mark.parametrize("given", NO_CONDITIONS, ids=repr)
+async def test_what_is_no_condition_is_refused(league: Tilth, given: Any) -> None:
+    """Or a slip would choose no row, or all of them."""
+    with league.scope(ADA) as scope:
+        for choose in (scope.objects(Hero).filter, scope.objects(Hero).exclude):
+            with pytest.raises(QueryError, match="is no condition"):
+                choose(given)
+
+
+async def test_parts_of_no_rows_and_values_of_no_fields_are_refused(league: Tilth) -> None:
+    with league.scope(ADA) as scope:
+        for chunk in (0, -1):
+            with pytest.raises(QueryError, match="one row at a time"):
+                list(scope.objects(Hero).iterator(chunk))
+        with pytest.raises(QueryError, match="Name the fields"):
+            scope.objects(Hero).values()
+
+
 async def test_many_rows_at_once_are_warned_of(
     league: Tilth, caplog: pytest.LogCaptureFixture
 ) -> None:

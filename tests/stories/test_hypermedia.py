@@ -633,3 +633,32 @@ def test_database_that_is_not_ours_offers_nothing(
 
     assert read(ask, "/api/folders")["_templates"] == {}
     assert read(ask, "/api/folders/1")["_templates"] == {}
+
+
+class Wish(Base):
+    """Each makes their own, and nobody in particular none."""
+
+    __tablename__ = "wish"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+
+
+def test_what_nobody_can_do_is_not_offered_to_nobody(
+    database_url: str, fill: Callable[..., None], serve: Callable[[Tilth], Ask]
+) -> None:
+    fill(database_url, Base.metadata)
+    app = Tilth(database_url, readers=[actor_reader])
+    app.expose(Wish, Policy(read=public, create=Wish.owner == me.id))
+    ask = serve(app)
+    ann = Actor("ann")
+
+    def offered(by: Actor | None) -> list[bool]:
+        answer = ask("/api/wishes", headers={"accept": FORMS}, by=by)
+        methods = ask("/openapi.json", by=by).json()["paths"]["/api/wishes"]
+        allowed = ask("/api/wishes", method="OPTIONS", by=by).headers["allow"]
+        forms = {each["method"] for each in answer.json()["_templates"].values()}
+        return ["POST" in forms, "post" in methods, "POST" in allowed]
+
+    assert (offered(None), offered(ann)) == ([False] * 3, [True] * 3)
+    assert ask("/api/wishes", method="POST", json={"owner": "ann"}).status_code == 401
+    assert ask("/api/wishes", method="POST", json={"owner": "ann"}, by=ann).status_code == 201

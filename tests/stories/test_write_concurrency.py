@@ -212,3 +212,33 @@ def test_conditional_changes_lose_no_update(
             assert row.json()["count"] == 2 * CLIENTS
 
     asyncio.run(story())
+
+
+def test_batches_that_change_the_same_rows_in_any_order_all_succeed(
+    new_app: Callable[..., Tilth], serve_together: ServeTogether
+) -> None:
+    """Each waits for the others, and none for one that waits for it."""
+
+    def operations(*keys: int) -> dict[str, Any]:
+        changes = [{"count": key} for key in keys]
+        paths = [f"/api/counters/{key}" for key in keys]
+        return {
+            "operations": [
+                {"method": "PATCH", "path": path, "body": body}
+                for path, body in zip(paths, changes, strict=True)
+            ]
+        }
+
+    async def story() -> set[int]:
+        async with serve_together([new_app(), new_app()]) as clients:
+            await clients[0].post("/api/counters", json={"name": "one"})
+            orders = [(1, 2), (2, 1)] * CLIENTS
+            answers = await asyncio.gather(
+                *(
+                    clients[n % 2].post("/api/batch", json=operations(*order))
+                    for n, order in enumerate(orders)
+                )
+            )
+        return {each.status_code for each in answers}
+
+    assert asyncio.run(story()) == {200}

@@ -171,7 +171,7 @@ def test_relation_is_no_column_of_a_table(ask: Ask) -> None:
     """Not even where its first cell is empty."""
     table = 'title,shelf\na,\nb,"{""id"":1}"\n'
 
-    refused = ask("/api/books", method="POST", content=table, headers={"content-type": "text/csv"})
+    refused = send(ask, table)
 
     assert refused.status_code == 422
     assert [each["pointer"] for each in refused.json()["errors"]] == ["/0/shelf"]

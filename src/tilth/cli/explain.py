@@ -12,36 +12,60 @@ from tilth.cli.actor import USAGE, actor_from
 from tilth.cli.describe import resource_named
 from tilth.cli.discover import application_for
 from tilth.cli.rows import key_of
-from tilth.cli.talk import print_document, stdout
+from tilth.cli.talk import print_document, say, stdout
+from tilth.cli.user import with_accounts
 from tilth.errors import CommandError
 from tilth.feature import Backend
 from tilth.features.api.routes import PREFIX
+from tilth.features.auth.service.accounts import Accounts
+from tilth.features.auth.service.administration import actor_named
 from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.actor import Actor
+from tilth.kernel.policy.policy import Action
 from tilth.kernel.schema.resource import Resource
-from tilth.kernel.store.explain import Explanation, Part, explain_read
+from tilth.kernel.store.explain import Explanation, Part, explain_row
 
+ACTIONS: dict[str, Action] = {"read": "read", "update": "update", "delete": "delete"}
 STYLES = {"allowed": "bold green", "denied": "bold red", "absent": "bold yellow"}
 READS = {"value": "readable", "null": "null", "hidden": "hidden"}
 VERDICTS = {True: "true", False: "false", None: "unknown"}
 
 
 def explain(named: str | None, who: str, action: str, row: str, *, as_json: bool) -> None:
-    """row: RESOURCE/KEY, the key as in URLs. Every decision is a success."""
-    if action != "read":
+    """action: read, update or delete. row: RESOURCE/KEY, the key as in URLs. Every decision is a success."""
+    if action not in ACTIONS:
         hint = f"Write: tilth policy explain {who} read {row}"
-        raise CommandError(f"Only read can be explained today, not {action}.", hint, USAGE)
+        raise CommandError(f"{_not_explained(action)}", hint, USAGE)
     actor = actor_from(who)
     resource_name, key_text = _parts_of(row)
     backend = application_for(named).freeze()
     resource = resource_named(backend.schema, resource_name)
     key = key_of(resource, key_text)
-    explanation = asyncio.run(_explained(backend, actor, resource, key))
+    is_name = actor.is_signed_in and "=" not in who
+    accounts = backend.states.get("auth") if is_name else None
+    if isinstance(accounts, Accounts):
+        account, actor = with_accounts(named, lambda each: actor_named(each, who))
+        say(f"{who} is the account {account.label}, id {account.id}.")
+    explanation = asyncio.run(_explained(backend, actor, resource, key, ACTIONS[action]))
     if as_json:
-        asked = {"actor": who, "action": "read", "resource": resource.name, "key": list(key)}
+        asked = {
+            "actor": actor.id or who,
+            "action": action,
+            "resource": resource.name,
+            "key": list(key),
+        }
         print_document(asked | asdict(explanation))
     else:
-        _print(explanation, who, f"{resource.name}/{key_text}")
+        _print(explanation, f"{who} {action} {resource.name}/{key_text}")
+        if action == "update" and explanation.decision == "allowed":
+            page = stdout()
+            page.print("\nThe same is asked of the row as it will be, once it is changed.")
+
+
+def _not_explained(action: str) -> str:
+    if action == "create":
+        return "create cannot be explained: its rule is about a row that is not there yet."
+    return f"{action} cannot be explained, only read, update and delete."
 
 
 def _parts_of(row: str) -> tuple[str, str]:
@@ -52,19 +76,19 @@ def _parts_of(row: str) -> tuple[str, str]:
 
 
 async def _explained(
-    backend: Backend, actor: Actor, resource: Resource, key: Sequence[str]
+    backend: Backend, actor: Actor, resource: Resource, key: Sequence[str], action: Action
 ) -> Explanation:
     sight = Sight(backend.schema, backend.rulebook, actor)
     try:
-        return await explain_read(backend.store, sight, resource.name, key)
+        return await explain_row(backend.store, sight, resource.name, key, action)
     finally:
         await backend.store.database.close()
 
 
-def _print(explanation: Explanation, who: str, row: str) -> None:
+def _print(explanation: Explanation, asked: str) -> None:
     page = stdout()
     decision = explanation.decision
-    page.print(Text.assemble((decision, STYLES[decision]), f": {who} read {row}"), soft_wrap=True)
+    page.print(Text.assemble((decision, STYLES[decision]), f": {asked}"), soft_wrap=True)
     for reason in explanation.because:
         page.print(f"because {reason}", soft_wrap=True)
     if explanation.parts:

@@ -218,8 +218,12 @@ def create_tables(
 
 
 def explain(
-    actor: Annotated[str, typer.Argument(help="anonymous, an id, or id=7,roles=admin+editor.")],
-    action: Annotated[str, typer.Argument(metavar="read", help="What they want to do.")],
+    actor: Annotated[
+        str, typer.Argument(help="anonymous, an account or id, or id=7,roles=admin+editor.")
+    ],
+    action: Annotated[
+        str, typer.Argument(metavar="read|update|delete", help="What they want to do.")
+    ],
     row: Annotated[str, typer.Argument(metavar="RESOURCE/KEY", help="As in URLs: heroes/7")],
     app: AppOption = None,
     as_json: JsonOption = False,

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, FromClause, Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from tilth.app import Application
+from tilth.cli.migrate.place import may_be_migrated
 from tilth.cli.talk import findings_text, shown_path, stderr
 from tilth.errors import CommandError, Finding, SetupError
 from tilth.feature import Backend
@@ -27,6 +28,11 @@ from tilth.kernel.store.sync import (
 from tilth.kit.text import sentence_list
 
 SECRET_KEY = "TILTH_SECRET_KEY"
+MIGRATED = ("sqlite", "postgresql")
+BEGIN_MIGRATIONS = """\
+To keep its rows, let migrations change it from now on.
+    Take the change of the models back:  tilth migrate new -m "first"; tilth migrate baseline
+    Make the change again:               tilth migrate new -m "…"; tilth migrate up"""
 
 
 def checked(app: Application, *, to_serve: bool = False) -> Backend:
@@ -72,16 +78,25 @@ def tell_what_is_missing(backend: Backend) -> None:
 
 
 def _drifted(database: Database, lacking: list[str]) -> Finding:
-    file = database.url.database if database.dialect.name == "sqlite" else None
-    anew = f"Delete {shown_path(Path(file))} if its rows are not needed, or add" if file else "Add"
-    table, _, column = lacking[0].rpartition(".")
     return Finding(
         "database.missing_column",
         database.label,
         f"has no column {sentence_list(lacking)}, which the models name.",
-        f"{anew} what is missing: ALTER TABLE {table} ADD COLUMN {column} …",
+        _way_on(database, lacking[0]),
         "warning",
     )
+
+
+def _way_on(database: Database, column: str) -> str:
+    """What keeps the rows comes first: whoever follows the first advice must not lose any."""
+    if database.dialect.name not in MIGRATED:
+        table, _, name = column.rpartition(".")
+        return f"Add what is missing: ALTER TABLE {table} ADD COLUMN {name} …"
+    file = database.url.database if database.dialect.name == "sqlite" else None
+    deleting = (
+        f"\n    If none of its rows are needed, delete {shown_path(Path(file))}." if file else ""
+    )
+    return f"{BEGIN_MIGRATIONS}{deleting}"
 
 
 def require_tables(backend: Backend, target: str) -> None:
@@ -90,9 +105,12 @@ def require_tables(backend: Backend, target: str) -> None:
         missing = missing_tables(engine, tables_of(backend))
     if missing:
         label = backend.store.database.label
+        way = f"Create what is missing: tilth create-tables {target}".rstrip()
+        if may_be_migrated(target or None):
+            way = "Its migrations make them: tilth migrate up"
         raise CommandError(
             f"{label} has no table {sentence_list(missing)}.",
-            f"Serving never changes a database. Create what is missing: tilth create-tables {target}",
+            f"Serving never changes a database. {way}",
         )
 
 

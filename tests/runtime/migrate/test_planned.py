@@ -89,3 +89,19 @@ def test_what_a_revision_does_with_its_connection_is_shown(
     planned = plan_of(tried.project, tried.history, "heads")
 
     assert [each.sql for each in planned[1].statements] == ["UPDATE hero SET kind = 'a'"]
+
+
+def test_an_index_that_new_makes_concurrently_is_not_refused(
+    postgres_url: str, trying: Trying
+) -> None:
+    """Only PostgreSQL makes any so."""
+    tried = trying(postgres_url, hero(Column("kind", String)))
+    tried.new()
+    tried.up()
+    wanted = tried.with_models(hero(Column("kind", String, index=True)))
+    wanted.new()
+
+    planned = plan_of(wanted.project, wanted.history, "heads")
+
+    assert "CONCURRENTLY" in statements_of(planned)[0]
+    assert [finding for each in planned for finding in each.findings] == []

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tilth.cli.target import Target, text_in_project
+from tilth.cli.target import (
+    Target,
+    default_source,
+    is_database_url,
+    target_from,
+    text_in_project,
+)
 
 USUAL = "migrations"
 
@@ -24,3 +30,12 @@ def has_migrations(target: Target) -> bool:
     folder = named or root / USUAL
     inis = (folder / "alembic.ini", root / "alembic.ini")
     return any(ini.is_file() for ini in inis) or any(folder.glob("*.py"))
+
+
+def may_be_migrated(named: str | None) -> Target | None:
+    """named: as for `application_for`. The application's target, where it may have migrations."""
+    source = default_source() if named is None else named
+    if is_database_url(source):
+        return None
+    target = target_from(source)
+    return target if has_migrations(target) else None

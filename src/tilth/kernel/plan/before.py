@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tilth.errors import Fault, Invalid, invalid
 from tilth.kernel.plan.change import Children, WritePlan
+from tilth.kernel.policy.actor import Actor
 from tilth.kit.text import suggest
 
 Before = Callable[[WritePlan], WritePlan]
@@ -16,18 +17,19 @@ Hooks = Mapping[str, tuple[Before, ...]]
 """Resource → its functions, in the order they are asked."""
 
 
-def prepared(plan: WritePlan, hooks: Hooks) -> WritePlan:
-    """The plan and those of the rows below it. Raises Invalid with the faults of all of them."""
+def prepared(plan: WritePlan, hooks: Hooks, actor: Actor) -> WritePlan:
+    """The plan and those of the rows below it, each with the actor. Raises Invalid with the faults of all of them."""
     if not hooks:
         return plan
     faults: list[Fault] = []
-    made = _prepared(plan, hooks, faults)
+    made = _prepared(plan, hooks, actor, faults)
     if faults:
         raise invalid(faults)
     return made
 
 
-def _prepared(plan: WritePlan, hooks: Hooks, faults: list[Fault]) -> WritePlan:
+def _prepared(plan: WritePlan, hooks: Hooks, actor: Actor, faults: list[Fault]) -> WritePlan:
+    plan = replace(plan, actor=actor)
     try:
         for function in hooks.get(_addressed(plan), ()):
             plan = _after(function, plan)
@@ -36,7 +38,9 @@ def _prepared(plan: WritePlan, hooks: Hooks, faults: list[Fault]) -> WritePlan:
             Fault(plan.pointer + each.pointer, each.code, each.detail) for each in exc.faults
         ]
     below = tuple(
-        Children(each.relation, tuple(_prepared(child, hooks, faults) for child in each.plans))
+        Children(
+            each.relation, tuple(_prepared(child, hooks, actor, faults) for child in each.plans)
+        )
         for each in plan.children
     )
     return replace(plan, children=below) if below else plan

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tilth.kernel.policy.access import Access, Rights
+from tilth.kernel.policy.actor import ANONYMOUS, Actor
 from tilth.kernel.schema.resource import Relation, Resource, ToOne
 
 Action = Literal["create", "update", "delete", "link", "unlink"]
@@ -70,6 +71,7 @@ class WritePlan:
     pointer: where in the request the row is described, such as "/lines/0".
     trusted: names of values that the developer's own code has set, whatever the actor may do.
     patches: names of values that are merge patches of what the row holds (RFC 7396).
+    actor: who asks, for the developer's own functions, which are the only ones that need it here.
     """
 
     action: Action
@@ -85,6 +87,7 @@ class WritePlan:
     pointer: str = ""
     trusted: frozenset[str] = frozenset()
     patches: frozenset[str] = frozenset()
+    actor: Actor = ANONYMOUS
 
     @property
     def resource(self) -> Resource:

@@ -37,7 +37,7 @@ def plan_write(intent: WriteIntent, sight: Sight) -> WritePlan:
     plan as a question for the store. The functions that the developer has put before it have been
     asked. Raises NotFound, Unauthenticated, Forbidden, and Invalid with every fault of the body.
     """
-    return prepared(_planned(intent, sight), sight.hooks)
+    return prepared(_planned(intent, sight), sight.hooks, sight.actor)
 
 
 def _planned(intent: WriteIntent, sight: Sight) -> WritePlan:

@@ -9,11 +9,8 @@ from sqlalchemy import BinaryExpression, ColumnElement
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BooleanClauseList, Grouping, UnaryExpression
 
+from tilth.kernel.policy.nobody import COMPARISONS
 from tilth.kernel.policy.rules import Owner, Rule
-
-_COMPARISONS = frozenset(
-    {operators.eq, operators.ne, operators.lt, operators.le, operators.gt, operators.ge}
-)
 
 
 def compares_a_combination(rule: ColumnElement[bool]) -> bool:
@@ -21,7 +18,7 @@ def compares_a_combination(rule: ColumnElement[bool]) -> bool:
     return any(
         _is_combined(part.left) != _is_combined(part.right)
         for part in visitors.iterate(rule)
-        if isinstance(part, BinaryExpression) and part.operator in _COMPARISONS
+        if isinstance(part, BinaryExpression) and part.operator in COMPARISONS
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.sql import visitors
 from tilth.kernel.policy.access import Access, Rights, Rows
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.fold import Folded, fold, leaves
+from tilth.kernel.policy.nobody import can_hold_for_nobody
 from tilth.kernel.policy.policy import Action, Policy
 from tilth.kernel.policy.rules import Owner, Rule, me, public
 from tilth.kernel.schema.resource import Field, Resource
@@ -72,10 +73,13 @@ class Rulebook:
         truth = {leaf.wording: leaf.holds_for(actor) for leaf in chapter.writing_leaves}
         reach = tuple(a for a in WRITING if self._reaches(actor, resource_name, a))
         # Even where reading does not ask for roles, the rules for writing may.
-        key = (access.key, tuple(truth.values()), role_slots(actor), reach)
+        is_nobody = actor.id is None
+        key = (access.key, tuple(truth.values()), role_slots(actor), reach, is_nobody)
         known = self._rights.get(key)
         if known is None:
-            known = self._rights[key] = _rights_from(chapter, access, truth, key[2:])
+            known = self._rights[key] = _rights_from(
+                chapter, access, truth, key[2:4], is_nobody=is_nobody
+            )
         return known
 
     def unrestricted(self) -> Rulebook:
@@ -186,11 +190,14 @@ def _rights_from(
     access: Access,
     truth: Mapping[str, bool],
     slots_and_reach: tuple[int, tuple[Action, ...]],
+    *,
+    is_nobody: bool,
 ) -> Rights:
     slots, reach = slots_and_reach
 
     def decided(rule: ColumnElement[bool] | None) -> Folded:
-        return False if rule is None else fold(rule, lambda leaf: truth[leaf.wording])
+        folded = False if rule is None else fold(rule, lambda leaf: truth[leaf.wording])
+        return False if is_nobody and not can_hold_for_nobody(folded) else folded
 
     rules: dict[Action, Folded] = {"read": access.rows != "none" and decided(chapter.read)}
     rules |= {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, false, literal, literal_column, select
+from sqlalchemy import ColumnElement, and_, false, literal, literal_column, select
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BooleanClauseList, Grouping
 
@@ -19,6 +19,7 @@ from tilth.kernel.plan.sight import Sight
 from tilth.kernel.policy.access import Access
 from tilth.kernel.policy.actor import Actor
 from tilth.kernel.policy.fold import fold, is_negation, parts_of
+from tilth.kernel.policy.policy import Action
 from tilth.kernel.policy.rulebook import Chapter, role_slots
 from tilth.kernel.policy.rules import Rule
 from tilth.kernel.policy.wording import wording
@@ -77,29 +78,44 @@ class Answered:
     below: tuple[Answered, ...] = ()
 
 
-async def explain_read(
-    store: Store, sight: Sight, resource_name: str, key: Sequence[str]
+async def explain_row(
+    store: Store, sight: Sight, resource_name: str, key: Sequence[str], action: Action = "read"
 ) -> Explanation:
-    """Raises NotFound for an unknown resource, or a key that cannot be one of it."""
+    """action: read, or update or delete of the row as it is, which has to be readable too.
+
+    Raises NotFound for an unknown resource, or a key that cannot be one of it.
+    """
     if resource_name not in sight.schema:
         raise NotFound(f"There is no resource {resource_name!r}.")
     chapter = sight.rulebook.chapters[resource_name]
-    rule = chapter.read if chapter.read is not None else false()
+    rule = _rule_of(chapter, action)
     asked = list(_asked_of_the_row(rule))
     of_fields = chapter.fields.values()
     answers = await _answers(store, sight, chapter.resource, key, [*asked, *of_fields])
     if answers is None:
         return Explanation("absent", ("there is no such row",), (), (), "")
     tables = chapter.resource.tables
-    masks = tuple(_masks(chapter, sight.access(resource_name), answers[len(asked) :]))
+    masks = (
+        ()
+        if action != "read"
+        else tuple(_masks(chapter, sight.access(resource_name), answers[len(asked) :]))
+    )
     leaves = {
         id(part): Answered(wording(part, tables), verdict)
         for part, verdict in zip(asked, answers, strict=False)
     }
     tree = _answered(rule, sight.actor, leaves)
-    sql = _sql(store, sight, resource_name, key)
+    sql = "" if action != "read" else _sql(store, sight, resource_name, key)
     decision: Decision = "allowed" if tree.verdict else "denied"
     return Explanation(decision, tuple(_deciding(tree)), tuple(_outline(tree, 0)), masks, sql)
+
+
+def _rule_of(chapter: Chapter, action: Action) -> Sql:
+    readable = chapter.read if chapter.read is not None else false()
+    if action == "read":
+        return readable
+    rule = chapter.writing.get(action)
+    return and_(readable, rule if rule is not None else false())
 
 
 def _masks(chapter: Chapter, access: Access, verdicts: Sequence[Verdict]) -> Iterator[Mask]:

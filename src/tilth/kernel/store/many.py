@@ -170,8 +170,8 @@ def change_found(
 ) -> list[Change]:
     """matching_keys: of the rows as they are now; asked again once they are locked."""
     rows = _matching_rows(scope, each, matching_keys)
-    hooks = scope.sight.hooks
-    plans = {key: prepared(replace(each, key=key), hooks) for key in rows}
+    hooks, actor = scope.sight.hooks, scope.sight.actor
+    plans = {key: prepared(replace(each, key=key), hooks, actor) for key in rows}
     for key, row in rows.items():
         check_masks(plans[key], row)
     if each.action == "delete":

@@ -96,4 +96,4 @@ def _merged(scope: Scope, plan: MergePlan, key: Key) -> Change:
         raise if_match_required()
     readable = {n: value for n, value in found.values.items() if n not in found.masked}
     change = plan_update(changed_by(plan, readable), sight, Row(rights, key))
-    return apply(scope, prepared(change, sight.hooks))
+    return apply(scope, prepared(change, sight.hooks, sight.actor))

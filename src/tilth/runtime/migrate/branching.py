@@ -164,7 +164,8 @@ def _require_alike(project: Project, there: Sequence[str], have: Shape, want: Sh
     if changes:
         raise CommandError(
             f"The database is not what the revision makes: {sentence_list(map(str, changes))}.",
-            "Name the revision that it is at, or bring it there by hand first.",
+            "Name the revision that it is at. If the models have changed since its tables were made, "
+            "write the first revision with the models as they were, and the change as the next.",
         )
 
 

@@ -33,5 +33,11 @@ def _of_database(exc: DBAPIError, url: URL) -> CommandError:
     refused = f"{str(exc.orig).strip().splitlines()[0]}"
     return CommandError(
         f"The database refused: {refused}" + (f"\n  in: {statement}" if statement else ""),
-        "Nothing of this revision was changed. Correct it, or the rows it stumbles on.",
+        f"Nothing of this revision was changed. {_way_on(statement)}",
     )
+
+
+def _way_on(statement: str) -> str:
+    if statement.upper().startswith("CREATE TABLE"):
+        return "If the table was there before the migrations: tilth migrate baseline."
+    return "Correct it, or the rows it stumbles on."

@@ -49,6 +49,8 @@ def _take(
     deadline = monotonic() + wait_seconds
     is_told = False
     while not connection.execute(_TRY, {"key": key}).scalar():
+        # CREATE INDEX CONCURRENTLY, which the other may have come to, waits for whoever has a snapshot.
+        connection.rollback()
         if monotonic() > deadline:
             raise CommandError(
                 f"Another process has been migrating this database for {wait_seconds:g} seconds: "

@@ -28,9 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
+from tilth.kernel.policy.guarded import GUARDED, SHOWN
 from tilth.kernel.store.outbox import OWN
 
-AUTH = MetaData(naming_convention=OWN.naming_convention)
+AUTH = MetaData(naming_convention=OWN.naming_convention, info={GUARDED: True})
 
 DIGEST_BYTES = 32
 """SHA-256."""
@@ -66,13 +67,14 @@ def _of_user(*, primary_key: bool = False) -> Column[object]:
 USERS = Table(
     "tilth_user",
     AUTH,
-    Column("id", Uuid, primary_key=True),
-    Column("username", String(64)),
+    # Shown: what a resource over this table may have; everything else here and below, none may.
+    Column("id", Uuid, primary_key=True, info={SHOWN: True}),
+    Column("username", String(64), info={SHOWN: True}),
     Column("username_key", String(255), unique=True),
-    Column("email", String(320)),
+    Column("email", String(320), info={SHOWN: True}),
     Column("email_key", String(320), unique=True),
     _moment("email_verified_at", nullable=True),
-    Column("phone", String(32)),
+    Column("phone", String(32), info={SHOWN: True}),
     Column("phone_key", String(32), unique=True),
     _moment("phone_verified_at", nullable=True),
     _moment("created_at"),

@@ -1,12 +1,12 @@
-"""The account as a mapped class: to be referred to, exposed and joined like any other model."""
+"""The account as a mapped class: to be referred to and joined like any other model, not to be exposed."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import inspect
+from sqlalchemy import FromClause, inspect
 from sqlalchemy.orm import Mapped, registry
 
 from tilth.features.auth.models.tables import AUTH, USERS
@@ -15,9 +15,11 @@ from tilth.features.auth.models.tables import AUTH, USERS
 class User:
     """One identity, however it signs in.
 
-    Columns of your own belong in a model with a foreign key to `User.id`, or "tilth_user.id".
+    Columns of your own belong in a model with a foreign key to `User.id`, or "tilth_user.id". To show
+    who somebody is, map a class of your own to `User.__table__` (docs/how-to/members.md).
     """
 
+    __table__: ClassVar[FromClause]
     id: Mapped[UUID]
     username: Mapped[str | None]
     username_key: Mapped[str | None]

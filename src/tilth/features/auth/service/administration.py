@@ -24,11 +24,11 @@ from tilth.features.auth.models.users import (
     list_accounts,
     new_account,
 )
-from tilth.features.auth.service.accounts import Accounts
+from tilth.features.auth.service.accounts import Accounts, permissions_of
 from tilth.features.auth.service.credentials_changed import end_everything
 from tilth.features.auth.service.names import name_from
 from tilth.features.auth.service.sign_up import Wish, check_password, names_from, taken
-from tilth.kernel.policy.actor import SUPERUSER
+from tilth.kernel.policy.actor import SUPERUSER, Actor
 from tilth.kit.text import sentence_list, suggest
 
 
@@ -126,6 +126,36 @@ async def sessions(
         return rows
 
     return await accounts.changed(found)
+
+
+async def actor_named(accounts: Accounts, name: str) -> tuple[Account, Actor]:
+    """name: an id, username, address or number. Raises CommandError when nobody has it, or may not
+    sign in.
+    """
+
+    def found(session: Session, now: datetime) -> tuple[Account, Actor]:
+        account = _with_id(session, name) or _found(session, name)
+        if account.disabled_at is not None:
+            raise CommandError(f"{account.label} is disabled, and may nothing.")
+        roles, stored = roles_of(session, account.id), stored_roles(session)
+        held = frozenset(each for role in roles for each in stored.get(role, ()))
+        permissions = permissions_of(accounts.backend.roles, roles, held)
+        return account, Actor(
+            str(account.id),
+            roles=roles,
+            permissions=permissions,
+            method="command line",
+            assurance=1,
+        )
+
+    return await accounts.run(found)
+
+
+def _with_id(session: Session, name: str) -> Account | None:
+    try:
+        return account_by_id(session, UUID(name))
+    except ValueError:
+        return None
 
 
 def _record(

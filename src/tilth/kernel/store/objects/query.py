@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ColumnElement, UnaryExpression, asc, desc, nulls_first, nulls_last
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    UnaryExpression,
+    asc,
+    desc,
+    nulls_first,
+    nulls_last,
+)
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.sql.operators import asc_op, desc_op, nulls_first_op, nulls_last_op
 
@@ -78,6 +86,13 @@ def filtered(
 ) -> Query[M]:
     """Raises QueryError for what cannot be looked up, and after a slice."""
     _check_whole(query, "filter")
+    for each in expressions:
+        # True, a name or None would be a condition that holds for no row, or for every one.
+        if not (isinstance(each, ClauseElement) or hasattr(each, "__clause_element__")):
+            raise QueryError(
+                f"{query.model.__name__}: {each!r} is no condition. Give an expression, as "
+                f"filter({query.model.__name__}.name == 'x'), or a look-up, as filter(name='x')."
+            )
     draft = Draft(query.values)
     parts = (*expressions, *conditions_given(query.sight, draft, query.access, lookups))
     where: tuple[Condition | Sql | Excluded, ...] = parts

@@ -64,7 +64,9 @@ def _warn_of_many(query: Query[Any], count: int) -> None:
 def rows_in_chunks(
     session: Session, query: Query[M], fetch: Fetch, size: int
 ) -> Iterator[Sequence[M]]:
-    """size: rows in memory at once, as far as nobody else holds them."""
+    """size: rows in memory at once, as far as nobody else holds them. Raises QueryError."""
+    if size < 1:
+        raise QueryError(f"iterator(chunk={size}): read one row at a time at least.")
     chosen = _chosen(session, query)
     origin = origin_of(query, chosen.binds.dialect, fetch)
     asked = objects_selected(chosen, origin).execution_options(yield_per=size)
@@ -99,6 +101,8 @@ def any_row(session: Session, query: Query[Any]) -> bool:
 
 
 def field_values(session: Session, query: Query[Any], names: Sequence[str]) -> list[dict[str, Any]]:
+    if not names:
+        raise QueryError("Name the fields: values('id', 'name').")
     asked = values_selected(_chosen(session, query), names)
     return [dict(row._mapping) for row in session.execute(asked)]
 

@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import text
 
 from tilth.errors import Finding, SetupError
+from tilth.runtime.migrate.databases import is_outside_transaction
 from tilth.runtime.migrate.quoting import literally, quoter
 from tilth.runtime.migrate.safety import advice, locking, losing
 from tilth.runtime.migrate.safety.risks import Check, Looked, Risk, Sofar
@@ -56,7 +57,8 @@ class Guard:
     ) -> Any:
         connection = context.connection
         assert connection is not None
-        looked = Looked(operation, self.rows or Rows(connection), self.sofar)
+        is_alone = is_outside_transaction(connection)
+        looked = Looked(operation, self.rows or Rows(connection), self.sofar, is_alone)
         self._judge(list(risks_of(looked)))
         _repair(context, operation)
         made = make()

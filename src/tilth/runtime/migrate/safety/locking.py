@@ -11,7 +11,6 @@ from sqlalchemy import inspect, text
 from sqlalchemy.types import CHAR, VARCHAR, Numeric, String, TypeEngine
 
 from tilth.runtime.migrate.codes import RiskCode
-from tilth.runtime.migrate.databases import is_outside_transaction
 from tilth.runtime.migrate.safety.losing import is_volatile
 from tilth.runtime.migrate.safety.risks import Looked, Risk, dotted
 
@@ -59,8 +58,7 @@ def concurrent_in_transaction(looked: Looked) -> Iterator[Risk]:
     operation = looked.operation
     if not isinstance(operation, ops.CreateIndexOp | ops.DropIndexOp) or not _is_calm(operation):
         return
-    connection = looked.rows.connection
-    if looked.rows.is_postgresql and not is_outside_transaction(connection):
+    if looked.rows.is_postgresql and not looked.is_alone:
         yield Risk(
             "concurrent_in_transaction",
             str(operation.index_name),

@@ -46,11 +46,15 @@ class Sofar:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """An operation, the rows it is about, and what came before it."""
+    """An operation, the rows it is about, and what came before it.
+
+    is_alone: it is made outside a transaction. rows: in a plan, not of the database it is tried on.
+    """
 
     operation: MigrateOperation
     rows: Rows
     sofar: Sofar
+    is_alone: bool = False
 
     def is_new(self, table: str, schema: str | None) -> bool:
         return (table, schema) in self.sofar.made

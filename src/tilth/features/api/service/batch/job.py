@@ -11,6 +11,7 @@ import orjson
 from tilth.errors import Fault, MethodNotAllowed, ProblemError, invalid
 from tilth.features.api.service.addresses import Address, address_of, check_is_here
 from tilth.features.api.service.allowed import declared_methods
+from tilth.features.api.service.batch.locking import lock_rows
 from tilth.features.api.service.batch.operations import METHODS, Operation
 from tilth.features.api.service.batch.references import Results, Row, body_with, path_with
 from tilth.features.api.service.changes import Conditions, change_intent
@@ -42,6 +43,7 @@ def batch_job(
         done = Results(limits.json_depth, limits.json_bytes)
         size = Size()
         results: list[dict[str, object]] = []
+        lock_rows(scope, operations)
         for operation in operations:
             with _told_where(operation):
                 intent = _intent(operation, done, scope.sight, conditional)

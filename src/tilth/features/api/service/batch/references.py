@@ -75,6 +75,10 @@ def target_of(text: Any) -> Target | None:
     return None if found is None else Target(found[1], found[2])
 
 
+def is_reference_in(path: str) -> bool:
+    return _IN_PATH.search(path) is not None
+
+
 def places_in(path: str, body: Any) -> Iterator[Place]:
     yield from (Place("/path", text) for text in _IN_PATH.findall(path))
     yield from _places_in_body(body, "/body")
