@@ -6,8 +6,8 @@ TOOLS := .venv/.tools
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # Where `make demo` listens.
 PORT ?= 8000
-# Test processes at once; each has its own PostgreSQL server.
-WORKERS ?= 2
+# Test processes at once, one more than two cores are: they often wait. Each has its own PostgreSQL server.
+WORKERS ?= 3
 UV ?= uv
 READS = $(addprefix tests/stories/test_read_,filters.py lists.py cursors.py policies.py exports.py) \
 	tests/stories/test_events.py tests/stories/test_hypermedia.py
