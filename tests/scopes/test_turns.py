@@ -13,7 +13,7 @@ import anyio.lowlevel
 import httpx
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from tests.scopes.conftest import client_of, running
 from tests.scopes.league import ADA, Hero, Team, fill, open_league, rows
 
@@ -276,6 +276,19 @@ async def test_a_turn_that_does_not_come_is_an_error_of_its_own(impatient: Tilth
     await holding
 
     assert "open no second one" in "".join(raised.value.__notes__)
+
+
+async def test_a_statement_that_takes_too_long_is_told_with_its_deadline(database_url: str) -> None:
+    fill(database_url, rows())
+    hasty = Settings(store=replace(StoreSettings(), statement_seconds=0.2))
+    endless = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    )
+
+    async with running(app := open_league_with(database_url, hasty)):
+        with pytest.raises(Unavailable, match=r"within 0\.2 seconds"):
+            async with app.scope(ADA) as scope:
+                await scope.session.execute(text(endless))
 
 
 async def test_connections_are_closed_when_an_application_fails(database_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -63,6 +64,19 @@ class Rule(Base):
     text: Mapped[str] = mapped_column(String(20))
 
 
+class Size(enum.Enum):
+    """Python has no order for its members."""
+
+    small = "small"
+    large = "large"
+
+
+class Shelf(Base):
+    __tablename__ = "shelf"
+    size: Mapped[Size] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(default=0)
+
+
 ANN, BEN = Actor("ann"), Actor("ben")
 
 
@@ -74,6 +88,8 @@ def app(database_url: str, fill: Callable[..., None]) -> Tilth:
         Hero(name="night", owner_id="ben"),
         Power(code="../teams/1"),
         Rule(text="one"),
+        Shelf(size=Size.small),
+        Shelf(size=Size.large),
     ]
     fill(database_url, Base.metadata, rows)
     app = Tilth(database_url, readers=[actor_reader])
@@ -89,6 +105,7 @@ def app(database_url: str, fill: Callable[..., None]) -> Tilth:
     )
     app.expose(Power, Policy(read=public, write=signed_in))
     app.expose(Rule, Policy(read=public, write=signed_in), require_if_match=True)
+    app.expose(Shelf, Policy(read=public, write=signed_in))
     return app
 
 
@@ -112,6 +129,21 @@ def faults(answer: Response) -> dict[str, str]:
 
 def names(ask: Ask, path: str = "/api/heroes", by: Actor = ANN) -> list[str]:
     return [row["name"] for row in ask(path, by=by).json()["items"]]
+
+
+def test_rows_are_changed_whatever_their_keys_are(ask: Ask) -> None:
+    paths = ("/api/shelves/large", "/api/shelves/small", "/api/teams/1", "/api/shelves/none")
+    bodies: list[dict[str, Any]] = [{"count": 2}, {"count": 1}, {"name": "blue"}]
+
+    answer = batch(
+        ask, *(op("PATCH", path, body) for path, body in zip(paths, bodies, strict=False))
+    )
+    absent = batch(ask, *(op("DELETE", path) for path in paths if "shelves" in path))
+
+    assert answer.status_code == 200, answer.text
+    assert absent.status_code == 404
+    found = {each["size"]: each["count"] for each in ask("/api/shelves").json()["items"]}
+    assert found == {"small": 1, "large": 2}
 
 
 def test_later_operations_build_on_earlier_ones(ask: Ask) -> None:

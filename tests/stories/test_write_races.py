@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import pytest
 from httpx import Response
-from sqlalchemy import Connection, ForeignKey, String, select, text
+from sqlalchemy import ForeignKey, String, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from tests.waiting import wait_for_a_waiter
 
 from tilth import Policy, Tilth, public
 from tilth.kernel.store.outbox import EVENTS
@@ -77,16 +77,6 @@ def ask(postgres_url: str, fill: Callable[..., None], serve: Callable[[Tilth], A
     for model in (House, Room, Chair, Cat):
         app.expose(model, Policy(read=public, write=public))
     return serve(app)
-
-
-def wait_for_a_waiter(connection: Connection) -> None:
-    """Until another transaction waits for a lock, which here only this one can hold."""
-    pause = Event()
-    for _ in range(1000):
-        if connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
-            return
-        pause.wait(0.01)
-    raise TimeoutError
 
 
 def deleted_while(url: str, ask: Ask, statement: str) -> Response:

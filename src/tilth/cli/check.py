@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 import typer
 
 from tilth.app import Application
-from tilth.cli.discover import application_for, application_in, imported
-from tilth.cli.migrate.place import has_migrations
+from tilth.cli.discover import application_for
+from tilth.cli.migrate.place import may_be_migrated
 from tilth.cli.talk import counted, finding_document, findings_text, print_document, say, stdout
-from tilth.cli.target import default_source, is_database_url, target_from
 from tilth.errors import Finding, SetupError
 
 Look = Callable[[Application], Sequence[Finding]]
@@ -21,20 +20,12 @@ OF_AUTH = ("auth.", "policy.", "settings.")
 
 def check(named: str | None, *, as_json: bool) -> None:
     """Exit code 1 when there is an error; warnings alone are no failure."""
-    try:
-        found = _checked(default_source() if named is None else named)
-    except SetupError as error:
-        found = error.findings
-    _tell(found, as_json=as_json)
+    _tell(_findings(named, lambda app: _checked(named, app)), as_json=as_json)
 
 
-def _checked(source: str) -> Sequence[Finding]:
-    if is_database_url(source):
-        return application_for(source).check()
-    target = target_from(source)
-    app = application_in(imported(target), target)
-    found = app.check()
-    if any(finding.level == "error" for finding in found) or not has_migrations(target):
+def _checked(named: str | None, app: Application) -> Sequence[Finding]:
+    found, target = app.check(), may_be_migrated(named)
+    if target is None or any(finding.level == "error" for finding in found):
         return found
     # What runs migrations is imported only where there are some.
     from tilth.cli.migrate.unwritten import unwritten_changes

@@ -4,8 +4,9 @@ import asyncio
 from threading import Event
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, text
+from sqlalchemy import Column, Integer, MetaData, Table
 from sqlalchemy.orm import Session
+from tests.waiting import wait_for_a_waiter
 
 from tilth.kernel.schema.resource import LinkTable
 from tilth.kernel.store.engine import database_url as parsed
@@ -32,28 +33,18 @@ SECONDS = 10
 pytestmark = pytest.mark.anyio
 
 
-def wait_for_a_waiter(session: Session, pause: Event) -> None:
-    """Until another transaction waits for a lock, which here only this one can hold."""
-    waiters = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    for _ in range(1000):
-        if session.scalar(waiters):
-            return
-        pause.wait(0.01)
-    raise TimeoutError
-
-
 async def test_whoever_comes_second_finds_it_made(postgres_url: str) -> None:
     """PostgreSQL only: on SQLite units run one after the other."""
     engine = sync_engine(postgres_url)
     create_missing_tables(engine, [METADATA])
     engine.dispose()
     units = open_units(parsed(postgres_url), "label", StoreSettings())
-    made, never = Event(), Event()
+    made = Event()
 
     def first(session: Session) -> list[Pair]:
         is_new = link(session, LINKS, [ONE])
         made.set()
-        wait_for_a_waiter(session, never)
+        wait_for_a_waiter(session)
         return is_new
 
     def second(session: Session) -> list[Pair]:

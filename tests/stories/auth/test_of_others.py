@@ -99,3 +99,34 @@ def test_98_nobody_acts_as_somebody_else_without_the_permission(site: Site) -> N
 
     assert refused.status_code == 403
     assert bob.get("/auth/me").json()["username"] == "bob"
+
+
+def test_links_of_others_wait_on_when_somebody_asks_for_one(site: Site) -> None:
+    """A new link takes the place of those before it, of the same account."""
+    for name in ("ann", "bob"):
+        site.account(name, email=f"{name}@example.org")
+    ann, bob = site.browser(), site.browser()
+
+    flow = bob.post("/auth/magic-link", {"identifier": "bob"}).json()["flow"]
+    his = site.token("magic_link")
+    ann.post("/auth/magic-link", {"identifier": "ann"})
+
+    assert bob.post("/auth/magic-link/sign-in", {"flow": flow, "code": his}).status_code == 200
+
+
+def test_only_recovery_codes_of_ones_own_are_counted(site: Site) -> None:
+    codes = {}
+    for name in ("ann", "bob"):
+        site.account(name, email=f"{name}@example.org")
+        browser = site.browser()
+        browser.sign_in(name)
+        codes[name] = site.totp(browser)[1]
+
+    fresh = site.browser()
+    proof = {"flow": fresh.sign_in("bob").json()["flow"], "code": codes["bob"][0]}
+    used = fresh.post("/auth/sign-in/second-factor", proof)
+    site.delivered()
+
+    assert len(codes["ann"]) == len(codes["bob"]) == 10
+    assert used.status_code == 200, used.text
+    assert " 9 are left" in site.mail.messages[-1].text

@@ -9,7 +9,7 @@ from sqlalchemy import BinaryExpression, ColumnElement
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BooleanClauseList, Grouping, UnaryExpression
 
-from tilth.kernel.policy.nobody import COMPARISONS
+from tilth.kernel.policy.fold import COMPARISONS
 from tilth.kernel.policy.rules import Owner, Rule
 
 

@@ -20,6 +20,10 @@ from tilth.kernel.schema.rewrite import plain, rewritten
 Folded = bool | ColumnElement[bool]
 Decide = Callable[[Rule], bool]
 
+COMPARISONS = frozenset(
+    {operators.eq, operators.ne, operators.lt, operators.le, operators.gt, operators.ge}
+)
+
 
 def fold(rule: ColumnElement[bool], decide: Decide) -> Folded:
     """Replace each leaf rule by its answer and simplify as far as that decides.

@@ -12,17 +12,13 @@ from sqlalchemy import BinaryExpression, BindParameter, ColumnElement
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BooleanClauseList, Grouping, UnaryExpression
 
-from tilth.kernel.policy.fold import Folded, is_negation, parts_of
+from tilth.kernel.policy.fold import COMPARISONS, Folded, is_negation, parts_of
 
 Truth = bool | None
 """None: unknown, as SQL has it."""
 
 _ANY: frozenset[Truth] = frozenset({True, False, None})
 _UNKNOWN: frozenset[Truth] = frozenset({None})
-
-COMPARISONS = frozenset(
-    {operators.eq, operators.ne, operators.lt, operators.le, operators.gt, operators.ge}
-)
 
 
 def can_hold_for_nobody(rule: Folded) -> bool:

@@ -185,19 +185,22 @@ def chain_of(exc: BaseException) -> Iterator[BaseException]:
         found = getattr(found, "orig", None) or found.__cause__
 
 
-def failure_of(exc: BaseException, url: URL) -> Failure | None:
-    """What an error of the synchronous drivers means; None when it is no failure of the database."""
+def failure_of(exc: BaseException, url: URL, *, seconds: float = 0.0) -> Failure | None:
+    """What an error of the synchronous drivers means; None when it is no failure of the database.
+
+    seconds: the statement's deadline, where there is one.
+    """
     if _is_read_only(exc):
         return READ_ONLY
     if url.drivername == "sqlite":
         if not isinstance(exc, sqlite3.Error | OSError):
             return None
-        return sqlite_failure(exc, sqlite_file_from(url), seconds=0)
+        return sqlite_failure(exc, sqlite_file_from(url), seconds=seconds)
     if url.drivername == "mariadb":
         from tilth.kernel.store.drivers.mariadb_failure import mariadb_failure
 
-        return mariadb_failure(exc)
-    return _postgres_failure_of(exc, url)
+        return mariadb_failure(exc, seconds=seconds)
+    return _postgres_failure_of(exc, url, seconds)
 
 
 def _is_read_only(exc: BaseException) -> bool:
@@ -213,12 +216,12 @@ READ_ONLY = Failure(
 )
 
 
-def _postgres_failure_of(exc: BaseException, url: URL) -> Failure | None:
+def _postgres_failure_of(exc: BaseException, url: URL, seconds: float) -> Failure | None:
     # Imported here, like every driver: nobody needs the one of the other database.
     from tilth.kernel.store.drivers.postgres import refusal_of
     from tilth.kernel.store.drivers.postgres_failure import postgres_failure
 
-    known = postgres_failure(exc)
+    known = postgres_failure(exc, seconds=seconds)
     if known is not None or not _is_refused_connection(exc):
         return known
     # psycopg keeps no SQLSTATE of a refused connection, only a sentence in the server's language.

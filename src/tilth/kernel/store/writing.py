@@ -151,7 +151,7 @@ def _explained(
             return unfit_body()
         if state == RAISED_BY_A_TRIGGER:
             return broken_rule()
-        failure = failure_of(each, url)
+        failure = failure_of(each, url, seconds=settings.statement_seconds)
         if failure is not None:
             return unavailable(failure, label)
     return None
